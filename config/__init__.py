@@ -1,0 +1,1 @@
+"""The house: settings, the embedded servers, the runner, and the Celery application."""

@@ -1,0 +1,1 @@
+"""Mail protocols as plain values and async functions; knows no Django, queue, cache or settings."""

@@ -1,0 +1,54 @@
+"""Carries many letters from one source: to the hosts of their domains, or to one relay."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from wire.dns import Resolver
+from wire.letters import Letter, Policy, Relay, Source, TlsMode
+from wire.outcomes import Outcome, Phase, Reply, Verdict
+from wire.places import Terms
+from wire.rounds import Round
+from wire.smtp import tls_context
+
+__all__ = [
+    "Courier",
+    "Letter",
+    "Outcome",
+    "Phase",
+    "Policy",
+    "Relay",
+    "Reply",
+    "Source",
+    "TlsMode",
+    "Verdict",
+]
+
+
+class Courier:
+    """One source on one policy. May be used for many rounds, also of several event loops."""
+
+    def __init__(
+        self, *, resolver: Resolver, source: Source, policy: Policy, relay: Relay | None = None
+    ) -> None:
+        context = tls_context(verify=policy.verify_tls)
+        self._terms = Terms(resolver, source, policy, relay, context)
+
+    async def carry(
+        self,
+        letters: Sequence[Letter],
+        *,
+        report: Callable[[Letter, Outcome], None],
+        may_continue: Callable[[], bool],
+    ) -> list[Letter]:
+        """Deliver; `report` is called once for each letter, as soon as its outcome is known.
+
+        `may_continue` is asked before each letter; once it says no, connections are closed and
+        the letters not tried are returned. What either of them raises ends the round, in an
+        ExceptionGroup.
+        """
+        trip = Round(self._terms, report, may_continue)
+        trip.sort(letters)
+        async with asyncio.TaskGroup() as crew:
+            for _ in range(min(self._terms.policy.max_sessions, len(letters))):
+                crew.create_task(trip.work())
+        return trip.left_over()

@@ -1,0 +1,1 @@
+"""What may be sent: the standing of customers now; rules, traps and advisories later."""

@@ -1,0 +1,1 @@
+"""Who sends and to whom: customers, people, lists, contacts, consent, suppressions."""

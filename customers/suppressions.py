@@ -1,0 +1,54 @@
+"""Addresses that must not be mailed: asking and adding."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from customers import audit
+from customers.models import Suppression, SuppressionReason
+
+
+def reasons(*, customer_id: int, keys: Collection[str]) -> dict[str, str]:
+    """Key -> reason, for those of `keys` that this customer must not mail."""
+    rows = Suppression.objects.filter(
+        Q(customer_id=customer_id) | Q(customer__isnull=True), key__in=list(keys)
+    )
+    return dict(rows.values_list("key", "reason"))
+
+
+def add(  # noqa: PLR0913 - one column each
+    *,
+    customer_id: int | None,
+    key: str,
+    reason: SuppressionReason,
+    evidence: Mapping[str, Any],
+    by: audit.Actor,
+    now: datetime,
+) -> bool:
+    """Suppress an address (canonical key) for a customer, or for all with None.
+
+    False when it was suppressed already: the first reason and its evidence stay.
+    """
+    _row, created = Suppression.objects.get_or_create(
+        customer_id=customer_id,
+        key=key,
+        defaults={
+            "reason": reason,
+            "evidence": dict(evidence),
+            "created_by": audit.person_of(by),
+            "created_at": now,
+        },
+    )
+    if created:
+        audit.record(
+            verb="suppression.add",
+            subject=f"address:{key}"[:120],
+            customer_id=customer_id,
+            by=by,
+            now=now,
+            after=reason,
+            evidence=evidence,
+        )
+    return created

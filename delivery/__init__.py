@@ -1,0 +1,1 @@
+"""What is sent and how: pools, mailings, deliveries, attempts, routing, dispatch."""

@@ -1,0 +1,145 @@
+"""From a mailing and one delivery to the octets that go out: merged, encoded, signed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal, cast
+
+from django.conf import settings
+
+from customers import unsubscribes
+from delivery.drafts import Draft
+from delivery.models import DkimKey, Mailing, MailingKind, SendingDomain
+from wire import addresses, dkim, mime, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What a message depends on: one delivery, without its state."""
+
+    delivery_id: int
+    address: str
+    fields: Mapping[str, str]
+    queued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """A mailing ready to be rendered for one recipient after another."""
+
+    mailing_id: int
+    customer_id: int
+    is_bulk: bool
+    sender_domain: str
+    compiled: mime.Compiled
+
+    def message(
+        self, recipient: Recipient, signers: Sequence[dkim.Signer], *, now: datetime
+    ) -> bytes:
+        """The whole message with its DKIM signatures.
+
+        Message-ID and Date depend on the delivery only: a retry repeats them, so a receiver (and
+        our own reconciliation) can tell a duplicate.
+        """
+        to = addresses.parse(recipient.address)
+        link = unsubscribes.link(unsubscribes.token(self._opt_out(to)))
+        rendered = self.compiled.render(
+            to=to,
+            values={**recipient.fields, "email": to.text, "unsubscribe_url": link},
+            message_id=message_id(recipient.delivery_id, self.sender_domain),
+            date=recipient.queued_at,
+            headers=_list_headers(link) if self.is_bulk else (),
+        )
+        signatures = b"".join(signer.sign(rendered.data, now=now) for signer in signers)
+        return signatures + rendered.data
+
+    def _opt_out(self, to: addresses.Address) -> unsubscribes.OptOut:
+        return unsubscribes.OptOut(self.customer_id, self.mailing_id, to.key)
+
+
+def message_id(delivery_id: int, domain: str) -> str:
+    """`<token@domain>`; the token is the delivery's id, unsigned, in base 36."""
+    return f"<{_base36(delivery_id)}@{domain}>"
+
+
+def read_message_id(text: str) -> int | None:
+    """The delivery id in a Message-ID that `message_id` made; None for others."""
+    token = text.strip().strip("<>").partition("@")[0]
+    try:
+        return int(token, 36)
+    except ValueError:
+        return None
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
+    return digits or "0"
+
+
+def _list_headers(link: str) -> tuple[tuple[str, str], ...]:
+    """One-click unsubscribe (RFC 8058)."""
+    return (
+        ("List-Unsubscribe", f"<{link}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    )
+
+
+def draft_of(mailing: Mailing) -> Draft:
+    """The content of a stored mailing, attachments included."""
+    return Draft(
+        subject=mailing.subject,
+        from_address=mailing.from_address,
+        text=mailing.text,
+        html=mailing.html,
+        from_name=mailing.from_name,
+        reply_to=mailing.reply_to,
+        headers=tuple((name, value) for name, value in mailing.headers),
+        charset=cast(Literal["auto", "utf-8", "iso-2022-jp"], mailing.charset),
+        kind=cast(Literal["bulk", "transactional"], mailing.kind),
+        needs_tls=mailing.needs_tls,
+        attachments=tuple(
+            mime.Attachment(row.file_name, row.content_type, bytes(row.data))
+            for row in mailing.attachments.order_by("id")
+        ),
+    )
+
+
+def fields_of(mailing: Mailing) -> frozenset[str]:
+    """The merge fields that the content uses."""
+    return mime.compile(draft_of(mailing).content()).fields
+
+
+@lru_cache(maxsize=16)  # content never changes once stored; 16 mailings are in flight at once
+def composer(mailing_id: int) -> Composer:
+    """Compile a mailing once per process."""
+    mailing = Mailing.objects.get(pk=mailing_id)
+    content = draft_of(mailing).content()
+    return Composer(
+        mailing_id=mailing.pk,
+        customer_id=mailing.customer_id,
+        is_bulk=mailing.kind == MailingKind.BULK,
+        sender_domain=content.from_address.domain,
+        compiled=mime.compile(content),
+    )
+
+
+def signers(domain: SendingDomain) -> tuple[dkim.Signer, ...]:
+    """One signer for each active key of the domain."""
+    keys = DkimKey.objects.filter(domain=domain, is_active=True).order_by("id")
+    return tuple(
+        dkim.Signer.from_pem(domain=domain.name, selector=key.selector, pem=key.private_key)
+        for key in keys
+    )
+
+
+def envelope_sender(delivery_id: int, domain: SendingDomain) -> str:
+    """The VERP address to which asynchronous bounces of this delivery come."""
+    return tokens.bounce_address(
+        delivery_id=delivery_id,
+        domain=domain.envelope_domain,
+        key=settings.SECRET_KEY.encode(),
+    )

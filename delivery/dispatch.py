@@ -1,0 +1,170 @@
+"""Dispatch: sweep the lanes, then claim, send and record for one lane at a time.
+
+No transaction is open while a packet is in flight: claim and record are short transactions with
+the network between them.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from customers import suppressions
+from delivery import claims, composition, lanes, live, outcomes
+from delivery.claims import Claimed
+from delivery.engine import Engine
+from delivery.recorder import Recorder
+from delivery.routing import Ip
+from wire.addresses import parse
+from wire.letters import Letter, TlsMode
+from wire.outcomes import Outcome
+
+log = logging.getLogger(__name__)
+
+# A task gives its lane back after this long, so that others get their turn.
+TASK_SECONDS = 20.0
+# How often a running batch looks at the route epoch.
+EPOCH_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One claimed batch on its route."""
+
+    lane: lanes.Lane
+    ip: Ip
+    token: str
+    mailings: dict[int, lanes.Active]
+    claimed: Sequence[Claimed]
+
+
+def sweep(*, engine: Engine, now: datetime) -> list[lanes.Lane]:
+    """The lanes with due mail whose task is not under way yet; they are marked as taken."""
+    mailings = lanes.active()
+    plan, held = lanes.plan(mailings, lanes.due(mailings, now=now), engine.table())
+    for mailing_id, hold in held.items():
+        log.info("Mailing %s waits: %s", mailing_id, hold.reason)
+    return [lane for lane in plan if live.take_lane(lane.name, "sweep")]
+
+
+def run_lane(*, engine: Engine, lane: lanes.Lane) -> int:
+    """Claim one batch for the lane, carry it, record every outcome. How many were claimed."""
+    now = timezone.now()
+    batch = _claim(engine, lane, now)
+    if batch is None:
+        return 0
+    kept = _without_suppressed(batch, now)
+    _carry(engine, batch, kept)
+    return len(batch.claimed)
+
+
+def _claim(engine: Engine, lane: lanes.Lane, now: datetime) -> Batch | None:
+    table = engine.table()
+    pool = table.pools.get(lane.pool_id)
+    ip = next((ip for ip in pool.ips if ip.id == lane.ip_id), None) if pool else None
+    if ip is None:  # it left the pool since the sweep
+        return None
+    mailings = lanes.routed(lanes.active(), table, lane.pool_id)
+    token = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+    claimed = claims.claim(
+        mailings=[mailing.id for mailing in mailings],
+        destination=lane.destination,
+        since=min((mailing.first_delivery for mailing in mailings), default=0),
+        limit=lane.share,
+        token=token,
+        until=now + timedelta(seconds=settings.LEASE_SECONDS),
+        now=now,
+    )
+    return Batch(lane, ip, token, {mailing.id: mailing for mailing in mailings}, claimed)
+
+
+def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
+    """End the deliveries whose address was suppressed after they were queued."""
+    keys = {item.id: parse(item.address).key for item in batch.claimed}
+    by_customer: dict[int, list[str]] = {}
+    for item in batch.claimed:
+        by_customer.setdefault(item.customer_id, []).append(keys[item.id])
+    found = {
+        customer_id: suppressions.reasons(customer_id=customer_id, keys=wanted)
+        for customer_id, wanted in by_customer.items()
+    }
+    stopped = {
+        item.id: found[item.customer_id][keys[item.id]]
+        for item in batch.claimed
+        if keys[item.id] in found[item.customer_id]
+    }
+    claims.suppress(reasons=stopped, token=batch.token, now=now)
+    return [item for item in batch.claimed if item.id not in stopped]
+
+
+def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
+    carrier = outcomes.Carrier(
+        batch.lane.pool_id, batch.ip.id, batch.ip.address, batch.ip.helo
+    )
+    group = lanes.destinations()[batch.lane.destination]
+    courier = engine.courier(
+        batch.lane.pool_id,
+        batch.ip,
+        connections=group.max_connections,
+        letters=group.messages_per_connection,
+    )
+    by_id = {item.id: item for item in kept}
+    letters = [_letter(engine, batch, item) for item in kept]
+    with Recorder(carrier=carrier, token=batch.token) as recorder:
+
+        def report(letter: Letter, outcome: Outcome) -> None:
+            item = by_id[letter.key]
+            expires_at = batch.mailings[item.mailing_id].expires_at
+            recorder.add(
+                outcomes.result_of(
+                    item, outcome, envelope_sender=letter.sender, expires_at=expires_at
+                )
+            )
+
+        untried = engine.run(
+            courier.carry(letters, report=report, may_continue=_may_continue(engine.epoch))
+        )
+    claims.give_back(ids=[letter.key for letter in untried], token=batch.token)
+
+
+def _letter(engine: Engine, batch: Batch, item: Claimed) -> Letter:
+    address = parse(item.address)
+    pool_id = batch.lane.pool_id
+    domain = engine.pool(pool_id).domain
+
+    def build() -> bytes:
+        recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at)
+        composer = composition.composer(item.mailing_id)
+        return composer.message(recipient, engine.signers(pool_id), now=timezone.now())
+
+    return Letter(
+        key=item.id,
+        sender=composition.envelope_sender(item.id, domain),
+        recipient=address.mailbox,
+        domain=address.domain,
+        build=build,
+        needs_smtputf8=address.needs_smtputf8,
+        tls=TlsMode.required if batch.mailings[item.mailing_id].needs.tls else None,
+    )
+
+
+def _may_continue(epoch: int) -> Callable[[], bool]:
+    """Asked before each message: no, once the task's time is over or the routes have changed."""
+    begun = time.monotonic()
+    looked, answer = begun, True
+
+    def may_continue() -> bool:
+        nonlocal looked, answer
+        moment = time.monotonic()
+        if answer and moment - looked >= EPOCH_SECONDS:
+            looked, answer = moment, live.epoch() == epoch
+        return answer and moment - begun < TASK_SECONDS
+
+    return may_continue

@@ -1,0 +1,108 @@
+"""What a worker process keeps from task to task: the event loop, the resolver, routes and keys.
+
+Made on first use, after the fork, and thrown away with the process.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import dns.resolver
+import uvloop
+from django.conf import settings
+
+from delivery import composition, live, routing
+from delivery.models import Pool
+from wire import dkim
+from wire.courier import Courier
+from wire.dns import Resolver
+from wire.letters import Policy, Relay, Source, TlsMode
+
+T = TypeVar("T")
+
+
+class Engine:
+    """One per worker process. Not shared between threads."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self._resolver: Resolver | None = None
+        self._epoch = -1
+        self._table: routing.Table | None = None
+        self._pools: dict[int, Pool] = {}
+        self._signers: dict[int, tuple[dkim.Signer, ...]] = {}
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run on the loop that stays: caches and timers of earlier tasks live on."""
+        return self._runner.run(coroutine)
+
+    @property
+    def epoch(self) -> int:
+        """The route epoch that `table` and the pools were read at."""
+        return self._epoch
+
+    def table(self) -> routing.Table:
+        """The routes, read again when the epoch has moved."""
+        epoch = live.epoch()
+        if self._table is None or epoch != self._epoch:
+            self._table, self._epoch = routing.table(), epoch
+            self._pools.clear()
+            self._signers.clear()
+        return self._table
+
+    def pool(self, pool_id: int) -> Pool:
+        if pool_id not in self._pools:
+            self._pools[pool_id] = Pool.objects.select_related("domain", "relay").get(pk=pool_id)
+        return self._pools[pool_id]
+
+    def signers(self, pool_id: int) -> tuple[dkim.Signer, ...]:
+        """The DKIM signers of a pool's domain, keys parsed once."""
+        if pool_id not in self._signers:
+            self._signers[pool_id] = composition.signers(self.pool(pool_id).domain)
+        return self._signers[pool_id]
+
+    def courier(self, pool_id: int, ip: routing.Ip, *, connections: int, letters: int) -> Courier:
+        """A courier from one IP; bounds are the destination's."""
+        pool = self.pool(pool_id)
+        policy = Policy(
+            port=settings.SMTP_PORT,
+            tls=TlsMode(pool.tls),
+            max_connections=connections,
+            messages_per_connection=letters,
+            loopback_only=settings.LOOPBACK_ONLY,
+            connect_timeout=settings.SMTP_CONNECT_TIMEOUT,
+            command_timeout=settings.SMTP_COMMAND_TIMEOUT,
+        )
+        return Courier(
+            resolver=self._resolve(),
+            source=Source(ip.address, ip.helo),
+            policy=policy,
+            relay=_relay(pool),
+        )
+
+    def _resolve(self) -> Resolver:
+        if self._resolver is None:
+            self._resolver = Resolver(
+                settings.DNS_SERVERS or _system_nameservers(),
+                loopback_only=settings.LOOPBACK_ONLY,
+            )
+        return self._resolver
+
+
+def _system_nameservers() -> list[tuple[str, int]]:
+    """Those of resolv.conf."""
+    return [(str(address), 53) for address in dns.resolver.Resolver().nameservers]
+
+
+def _relay(pool: Pool) -> Relay | None:
+    if pool.relay is None:
+        return None
+    relay = pool.relay
+    return Relay(relay.host, relay.port, relay.tls, relay.username, relay.password)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """This process's engine."""
+    return Engine()

@@ -1,0 +1,127 @@
+"""Lanes: (pool, sending IP, destination group) with due mail, found by query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+from delivery.models import Destination, Mailing, MailingAttachment, MailingKind
+from delivery.routing import Hold, Ip, Needs, PoolFacts, Table
+from delivery.states import MailingState
+
+# The largest batch of the heaviest IP; a lighter one takes its share of it.
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A mailing that workers may claim from."""
+
+    id: int
+    customer_id: int
+    is_bulk: bool
+    needs: Needs
+    expires_at: datetime
+    first_delivery: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where one task works. `share` is how many deliveries it may claim at once."""
+
+    pool_id: int
+    ip_id: int
+    destination: str
+    share: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.pool_id}:{self.ip_id}:{self.destination}"
+
+
+def active() -> list[Active]:
+    """Mailings being sent, transactional ones first."""
+    attachments = MailingAttachment.objects.filter(mailing=OuterRef("pk"))
+    rows = (
+        Mailing.objects.filter(state=MailingState.SENDING, first_delivery__isnull=False)
+        .annotate(has_attachments=Exists(attachments))
+        .defer("subject", "text", "html")
+    )
+    found = [_active(row, row.has_attachments) for row in rows]
+    return sorted(found, key=lambda mailing: (mailing.is_bulk, mailing.id))
+
+
+def _active(row: Mailing, has_attachments: bool) -> Active:
+    assert row.expires_at is not None  # set together with first_delivery, at release
+    assert row.first_delivery is not None
+    return Active(
+        id=row.pk,
+        customer_id=row.customer_id,
+        is_bulk=row.kind == MailingKind.BULK,
+        needs=Needs(tls=row.needs_tls, attachments=has_attachments),
+        expires_at=row.expires_at,
+        first_delivery=row.first_delivery,
+    )
+
+
+def routed(
+    mailings: Sequence[Active], table: Table, pool_id: int
+) -> list[Active]:
+    """Those of the mailings whose route is that pool now."""
+    chosen = []
+    for mailing in mailings:
+        route = table.route(mailing.customer_id, mailing.needs)
+        if isinstance(route, PoolFacts) and route.id == pool_id:
+            chosen.append(mailing)
+    return chosen
+
+
+def due(mailings: Sequence[Active], *, now: datetime) -> list[tuple[int, str]]:
+    """(mailing id, destination) pairs that have at least one delivery due: one probe each."""
+    if not mailings:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.id, g.slug FROM unnest(%s::bigint[]) AS m(id)"
+            " CROSS JOIN delivery_destination g"
+            " WHERE EXISTS (SELECT 1 FROM delivery_delivery d"
+            "   WHERE d.mailing_id = m.id AND d.destination = g.slug"
+            "   AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %s AND d.id >= %s)",
+            [
+                [mailing.id for mailing in mailings],
+                now,
+                min(mailing.first_delivery for mailing in mailings),
+            ],
+        )
+        return cursor.fetchall()
+
+
+def plan(
+    mailings: Sequence[Active], pairs: Sequence[tuple[int, str]], table: Table
+) -> tuple[list[Lane], dict[int, Hold]]:
+    """The lanes to work on, and the mailings that must wait with the reason. Pure."""
+    by_id = {mailing.id: mailing for mailing in mailings}
+    lanes: dict[str, Lane] = {}
+    held: dict[int, Hold] = {}
+    for mailing_id, destination in pairs:
+        mailing = by_id[mailing_id]
+        route = table.route(mailing.customer_id, mailing.needs)
+        if isinstance(route, Hold):
+            held[mailing_id] = route
+            continue
+        for ip in route.ips:
+            lane = Lane(route.id, ip.id, destination, share(ip, route.ips))
+            lanes[lane.name] = lane
+    return list(lanes.values()), held
+
+
+def share(ip: Ip, ips: Sequence[Ip]) -> int:
+    """An IP's batch by its weight against the heaviest of the pool."""
+    return max(1, BATCH * ip.weight // max(other.weight for other in ips))
+
+
+def destinations() -> Mapping[str, Destination]:
+    """Slug -> group."""
+    return {row.slug: row for row in Destination.objects.all()}

@@ -1,0 +1,160 @@
+"""What an attempt's outcome does to its delivery, and writing both down in bulk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import random
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from delivery import retry
+from delivery.claims import Claimed
+from delivery.states import DeliveryState
+from wire import replies
+from wire.outcomes import Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a delivery goes after an attempt; `next_attempt_at` only when deferred."""
+
+    state: DeliveryState
+    reason: str
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """The route an attempt took, for its row."""
+
+    pool_id: int
+    ip_id: int
+    source: str
+    helo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One finished attempt, not yet written down."""
+
+    claimed: Claimed
+    envelope_sender: str
+    expires_at: datetime
+    outcome: Outcome
+    category: str
+
+
+def result_of(
+    claimed: Claimed, outcome: Outcome, *, envelope_sender: str, expires_at: datetime
+) -> Result:
+    """Read the outcome: what its reply means."""
+    category = replies.category(outcome.phase, outcome.reply, outcome.reason)
+    return Result(claimed, envelope_sender, expires_at, outcome, category)
+
+
+def decide(
+    *,
+    verdict: Verdict,
+    category: str,
+    attempts: int,
+    ladder: Sequence[int],
+    chance: float,
+    now: datetime,
+    expires_at: datetime,
+) -> Decision:
+    """The delivery's next state. `attempts` counts this one.
+
+    An uncertain attempt is repeated: a second copy is the lesser evil against a lost one.
+    """
+    if verdict == Verdict.accepted:
+        return Decision(DeliveryState.ACCEPTED, "accepted")
+    if verdict == Verdict.refused:
+        return Decision(DeliveryState.REFUSED, category)
+    at = retry.next_attempt(
+        attempts=attempts, ladder=ladder, chance=chance, now=now, expires_at=expires_at
+    )
+    if at is None:
+        return Decision(DeliveryState.EXPIRED, category)
+    return Decision(DeliveryState.DEFERRED, category, at)
+
+
+_UPDATE = """
+UPDATE delivery_delivery d
+SET state = v.state, reason = v.reason, attempts = d.attempts + 1,
+    next_attempt_at = COALESCE(v.next_at, d.next_attempt_at), claimed_until = NULL,
+    claimed_by = '', finished_at = v.finished_at
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(reasons)s::text[],
+    %(next)s::timestamptz[], %(finished)s::timestamptz[])
+    AS v(id, state, reason, next_at, finished_at)
+WHERE d.id = v.id AND d.id BETWEEN %(low)s AND %(high)s
+  AND (
+    (d.state = 'sending' AND d.claimed_by = %(token)s)
+    -- The lease ran out while the message was on its way and nobody has taken it again: what the
+    -- receiver said still holds, and a second copy is spared.
+    OR (d.state = 'deferred' AND d.reason = 'worker-lost')
+  )
+"""
+
+_COLUMNS = (
+    "delivery_id", "mailing_id", "customer_id", "address", "destination", "pool_id", "ip_id",
+    "source", "helo", "envelope_sender", "mx_host", "mx_address", "tls", "phase", "code",
+    "enhanced", "text", "verdict", "category", "matched_list", "reason", "at", "seconds",
+    "conversation",
+)  # fmt: skip
+
+
+def record(
+    *, results: Sequence[Result], carrier: Carrier, token: str, now: datetime
+) -> int:
+    """Write attempts and move deliveries, in one transaction. How many deliveries moved."""
+    if not results:
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        with cursor.copy(  # type: ignore[attr-defined]
+            f"COPY delivery_attempt ({', '.join(_COLUMNS)}) FROM STDIN"
+        ) as copy:
+            for result in results:
+                copy.write_row(_attempt_row(result, carrier))
+        cursor.execute(_UPDATE, _update_params(results, token, now))
+        return int(cursor.rowcount)
+
+
+def _update_params(results: Sequence[Result], token: str, now: datetime) -> dict[str, Any]:
+    decisions = [_decision(result, now) for result in results]
+    ids = [result.claimed.id for result in results]
+    return {
+        "ids": ids,
+        "states": [decision.state.value for decision in decisions],
+        "reasons": [decision.reason for decision in decisions],
+        "next": [decision.next_attempt_at for decision in decisions],
+        "finished": [now if decision.state.is_final else None for decision in decisions],
+        "low": min(ids),
+        "high": max(ids),
+        "token": token,
+    }
+
+
+def _decision(result: Result, now: datetime) -> Decision:
+    return decide(
+        verdict=result.outcome.verdict,
+        category=result.category,
+        attempts=result.claimed.attempts + 1,
+        ladder=settings.RETRY_LADDER,
+        chance=random(),  # noqa: S311 - spreads load, guards nothing
+        now=now,
+        expires_at=result.expires_at,
+    )
+
+
+def _attempt_row(result: Result, carrier: Carrier) -> tuple[Any, ...]:
+    claimed, outcome, reply = result.claimed, result.outcome, result.outcome.reply
+    return (
+        claimed.id, claimed.mailing_id, claimed.customer_id, claimed.address, claimed.destination,
+        carrier.pool_id, carrier.ip_id, carrier.source, carrier.helo, result.envelope_sender,
+        outcome.mx_host, outcome.mx_address, outcome.tls, outcome.phase.value,
+        reply.code if reply else None, reply.enhanced if reply else "", reply.text if reply else "",
+        outcome.verdict.value, result.category, "", outcome.reason, outcome.started,
+        outcome.seconds, outcome.conversation,
+    )  # fmt: skip

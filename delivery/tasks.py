@@ -1,0 +1,66 @@
+"""Celery's face: ids in, one verb, nothing out. Retrying mail is a column, not Celery's retry."""
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from delivery import closing, claims, dispatch, lanes, live, mailings, partitions
+from delivery.engine import engine
+
+
+@shared_task(queue="default", soft_time_limit=60)
+def sweep(**_: object) -> None:
+    """Send a task to every lane with due mail."""
+    for lane in dispatch.sweep(engine=engine(), now=timezone.now()):
+        send.delay_on_commit(
+            pool_id=lane.pool_id, ip_id=lane.ip_id, destination=lane.destination, share=lane.share
+        )
+
+
+@shared_task(queue="dispatch", soft_time_limit=1800)
+def send(*, pool_id: int, ip_id: int, destination: str, share: int, **_: object) -> None:
+    """Work on one lane; go on with another task while it has mail."""
+    lane = lanes.Lane(pool_id, ip_id, destination, share)
+    try:
+        claimed = dispatch.run_lane(engine=engine(), lane=lane)
+    finally:
+        live.leave_lane(lane.name)
+    if claimed and live.take_lane(lane.name, "send"):
+        send.delay_on_commit(pool_id=pool_id, ip_id=ip_id, destination=destination, share=share)
+
+
+@shared_task(queue="default")
+def release_due(**_: object) -> None:
+    """Release the mailings whose time has come."""
+    for mailing_id in mailings.due(now=timezone.now()):
+        release.delay_on_commit(mailing_id=mailing_id)
+
+
+@shared_task(queue="default")
+def release(*, mailing_id: int, **_: object) -> None:
+    """Write one mailing's deliveries, then ring the bell."""
+    if mailings.release(mailing_id=mailing_id, now=timezone.now()) is not None:
+        sweep.delay_on_commit()
+
+
+@shared_task(queue="default")
+def close(**_: object) -> None:
+    """End what is overdue, cancelled or complete."""
+    now = timezone.now()
+    closing.expire_overdue(now=now)
+    closing.close_cancelled(now=now)
+    closing.finish(now=now)
+
+
+@shared_task(queue="default")
+def return_leases(**_: object) -> None:
+    """Bring back what dead workers held."""
+    claims.return_expired(now=timezone.now())
+
+
+@shared_task(queue="default")
+def keep_partitions(**_: object) -> None:
+    """Make the coming days' partitions, drop those past retention."""
+    now = timezone.now()
+    partitions.ensure(now=now, ahead=settings.PARTITION_DAYS_AHEAD)
+    partitions.drop_expired(now=now, keep_days=settings.RETENTION_DAYS)

@@ -1,0 +1,98 @@
+"""Claiming: nobody gets a row twice, what is given back is due again, dead workers lose nothing."""
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from delivery import claims
+from delivery.models import Attempt, Delivery, Mailing
+from tests.support.platform import make_customer, make_list, make_mailing, make_pool
+
+ADDRESSES = [f"user{number}@r.example" for number in range(40)]
+
+
+def make_due(name: str = "Asagao", count: int = 40) -> Mailing:
+    customer = make_customer(name, make_pool(name, f"127.0.{10 + len(name)}.1"))
+    recipients = make_list(customer, ADDRESSES[:count], attributes={"name": "x"})
+    return make_mailing(customer, recipients, now=timezone.now())
+
+
+def claim(*mailings: Mailing, limit: int = 100, token: str = "t", now: datetime | None = None):
+    now = now or timezone.now()
+    return claims.claim(
+        mailings=[mailing.pk for mailing in mailings], destination="other", since=0, limit=limit,
+        token=token, until=now + timedelta(minutes=15), now=now,
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_claim_marks_rows_as_sending_with_a_lease() -> None:
+    claimed = claim(make_due(), limit=10)
+    assert len(claimed) == 10
+    rows = Delivery.objects.filter(state="sending")
+    assert {row.pk for row in rows} == {item.id for item in claimed}
+    assert {row.claimed_by for row in rows} == {"t"}
+
+
+@pytest.mark.django_db
+def test_several_mailings_share_a_claim_equally() -> None:
+    big, small = make_due("Asagao"), make_due("Botan", count=3)
+    claimed = claim(big, small, limit=20)
+    by_mailing = [item.mailing_id for item in claimed]
+    assert (by_mailing.count(big.pk), by_mailing.count(small.pk)) == (10, 3)
+
+
+@pytest.mark.django_db
+def test_what_is_not_due_is_not_claimed() -> None:
+    mailing = make_due()
+    Delivery.objects.update(next_attempt_at=timezone.now() + timedelta(minutes=5))
+    assert claim(mailing) == []
+    assert len(claim(mailing, now=timezone.now() + timedelta(minutes=6))) == 40
+
+
+@pytest.mark.django_db
+def test_given_back_rows_are_queued_or_deferred_as_before() -> None:
+    claimed = claim(make_due(), limit=2)
+    Delivery.objects.filter(pk=claimed[0].id).update(attempts=1)
+    ids = [item.id for item in claimed]
+    assert claims.give_back(ids=ids, token="another worker") == 0
+    assert claims.give_back(ids=ids, token="t") == 2
+    states = [Delivery.objects.get(pk=item).state for item in ids]
+    assert states == ["deferred", "queued"]
+
+
+@pytest.mark.django_db
+def test_a_lease_that_runs_out_brings_the_row_back_with_an_uncertain_attempt() -> None:
+    mailing = make_due(count=1)
+    claim(mailing)
+    now = timezone.now()
+    assert claims.return_expired(now=now) == 0
+    assert claims.return_expired(now=now + timedelta(minutes=16)) == 1
+    row = Delivery.objects.get()
+    assert (row.state, row.reason, row.claimed_by) == ("deferred", "worker-lost", "")
+    attempt = Attempt.objects.get()
+    assert (attempt.delivery_id, attempt.verdict) == (row.pk, "uncertain")
+    assert len(claim(mailing, now=now + timedelta(minutes=17))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_claimers_never_get_the_same_row() -> None:
+    mailing = make_due()
+    taken: list[int] = []
+    barrier = threading.Barrier(20)
+
+    def work(number: int) -> None:
+        barrier.wait()
+        for _ in range(3):
+            taken.extend(item.id for item in claim(mailing, limit=2, token=f"w{number}"))
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(set(taken)) == 40

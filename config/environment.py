@@ -139,7 +139,7 @@ class Environment:
         except ValueError:
             self.fail(
                 "FIELD_KEY cannot be used: expected one or more Fernet keys (32 bytes, url-safe "
-                "base64), separated by commas. `manage.py fieldkey` makes one."
+                "base64), separated by commas. `python -m config.fieldkey` makes one."
             )
         return keys
 

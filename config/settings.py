@@ -71,7 +71,7 @@ if PRODUCTION:
     )
     field_key = env.secret("FIELD_KEY") or stop(
         "FIELD_KEY is not set: production needs the key that encrypts stored secrets in "
-        "FIELD_KEY or FIELD_KEY_FILE. `manage.py fieldkey` makes one."
+        "FIELD_KEY or FIELD_KEY_FILE. `python -m config.fieldkey` makes one."
     )
 else:
     SECRET_KEY = env.kept_secret(
@@ -154,6 +154,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.pages.PersonLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -172,6 +173,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "config.pages.surroundings",
             ],
         },
     }
@@ -206,10 +208,7 @@ WHITENOISE_USE_FINDERS = DEBUG
 # --- sign-in --------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -299,5 +298,6 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "mail.log": {"level": "WARNING"},  # aiosmtpd: every command of every session
     },
 }

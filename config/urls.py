@@ -3,9 +3,12 @@
 from django.urls import include, path
 
 from config.health import health
+from config.pages import preferences
 
 urlpatterns = [
     path("healthz", health, name="health"),
     path("accounts/", include("allauth.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("preferences/", preferences, name="preferences"),
+    path("", include("customers.urls")),
+    path("", include("delivery.urls")),
 ]

@@ -108,7 +108,7 @@ def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
     carrier = outcomes.Carrier(
         batch.lane.pool_id, batch.ip.id, batch.ip.address, batch.ip.helo
     )
-    group = lanes.destinations()[batch.lane.destination]
+    group = lanes.group(batch.lane.destination)
     courier = engine.courier(
         batch.lane.pool_id,
         batch.ip,
@@ -136,23 +136,32 @@ def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
 
 def _letter(engine: Engine, batch: Batch, item: Claimed) -> Letter:
     address = parse(item.address)
-    pool_id = batch.lane.pool_id
-    domain = engine.pool(pool_id).domain
-
-    def build() -> bytes:
-        recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at)
-        composer = composition.composer(item.mailing_id)
-        return composer.message(recipient, engine.signers(pool_id), now=timezone.now())
-
+    domain = engine.pool(batch.lane.pool_id).domain
     return Letter(
         key=item.id,
         sender=composition.envelope_sender(item.id, domain),
         recipient=address.mailbox,
         domain=address.domain,
-        build=build,
+        build=_builder(engine, batch.lane.pool_id, item),
         needs_smtputf8=address.needs_smtputf8,
         tls=TlsMode.required if batch.mailings[item.mailing_id].needs.tls else None,
     )
+
+
+def _builder(engine: Engine, pool_id: int, item: Claimed) -> Callable[[], bytes]:
+    """Renders on demand. What comes from the database is read here: not inside the event loop."""
+    composer = composition.composer(item.mailing_id)
+    signers = engine.signers(pool_id)
+    recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at)
+
+    def build() -> bytes:
+        try:
+            return composer.message(recipient, signers, now=timezone.now())
+        except Exception:
+            log.exception("Delivery %s cannot be built", item.id)
+            raise
+
+    return build
 
 
 def _may_continue(epoch: int) -> Callable[[], bool]:

@@ -37,6 +37,10 @@ class Engine:
         """Run on the loop that stays: caches and timers of earlier tasks live on."""
         return self._runner.run(coroutine)
 
+    def close(self) -> None:
+        """End the loop; for tests and for the end of the process."""
+        self._runner.close()
+
     @property
     def epoch(self) -> int:
         """The route epoch that `table` and the pools were read at."""

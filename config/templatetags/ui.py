@@ -1,0 +1,89 @@
+"""Small parts of pages: `{% pill state label %}`, `{% bar parts %}`, `{% when moment %}`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext, pgettext
+
+register = template.Library()
+
+# How a state looks, besides its word: good, busy, wait, bad, calm.
+TONES = {
+    "accepted": "good",
+    "done": "good",
+    "active": "good",
+    "normal": "good",
+    "sending": "busy",
+    "preparing": "busy",
+    "reading": "busy",
+    "storing": "busy",
+    "deferred": "wait",
+    "paused": "wait",
+    "uncertain": "wait",
+    "watch": "wait",
+    "resting": "wait",
+    "held": "wait",
+    "refused": "bad",
+    "expired": "bad",
+    "failed": "bad",
+    "frozen": "bad",
+    "listed": "bad",
+    "suspended": "bad",
+    "quarantined": "bad",
+}
+
+
+@register.filter
+def tone(state: str) -> str:
+    return TONES.get(str(state), "calm")
+
+
+@register.simple_tag
+def pill(state: str, label: str) -> SafeString:
+    """A state as word and colour."""
+    return format_html('<span class="pill pill-{}">{}</span>', tone(state), label)
+
+
+@register.inclusion_tag("ui/bar.html")
+def bar(parts: Iterable[Any], label: str = "") -> dict[str, Any]:
+    """A stacked bar of figures.Share values; widths are SVG attributes, as the CSP wants it."""
+    segments, left = [], 0.0
+    for part in parts:
+        segments.append({"x": f"{left:.2f}", "width": f"{part.percent:.2f}", "part": part})
+        left += part.percent
+    return {"segments": segments, "label": label}
+
+
+@register.simple_tag
+def when(moment: datetime | None, seconds: bool = False) -> SafeString:
+    """A moment in the reader's zone, with the exact one for machines; a dash for none."""
+    if moment is None:
+        return format_html('<span class="text-secondary">{}</span>', "–")
+    local = timezone.localtime(moment)
+    form = pgettext("date and time", "j M Y, H:i")
+    words = date_format(local, form) + (f":{local:%S}" if seconds else "")
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), words)
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """A duration in its two largest units at most: "2 h 5 min"."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [
+        (days, ngettext("%(n)s day", "%(n)s days", days)),
+        (hours, gettext("%(n)s h")),
+        (minutes, gettext("%(n)s min")),
+        (rest, gettext("%(n)s s")),
+    ]
+    shown = [words % {"n": number} for number, words in units if number][:2]
+    return " ".join(shown) or gettext("%(n)s s") % {"n": 0}

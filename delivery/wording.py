@@ -1,0 +1,99 @@
+"""The words for codes of delivery, in the reader's language: one mapping for all pages.
+
+Categories come from wire.replies, reasons from wire.outcomes, holds from delivery.routing. A code
+without words is shown as it is: it still tells more than nothing.
+"""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+REASONS: dict[str, Promise] = {
+    # what the receiver's reply means
+    "accepted": _("Taken by the receiver"),
+    "unknown-user": _("The address does not exist there"),
+    "mailbox-disabled": _("The mailbox is disabled"),
+    "mailbox-full": _("The mailbox is full"),
+    "too-large": _("The message is too large for the receiver"),
+    "network": _("The receiver has trouble passing it on"),
+    "rate-limit": _("The receiver asks to send more slowly"),
+    "authentication": _("SPF, DKIM or DMARC did not satisfy the receiver"),
+    "unclassified": _("The receiver gave another reason: see its reply"),
+    "smtp-reply": _("The receiver answered"),
+    # what our side or the network says
+    "connection-refused": _("The receiver's host refused the connection"),
+    "connection-failed": _("The receiver's host could not be reached"),
+    "connection-lost": _("The connection broke off"),
+    "timeout": _("The receiver did not answer in time"),
+    "protocol-error": _("The receiver's answer made no sense"),
+    "tls-required": _("TLS is required, but the receiver does not offer it"),
+    "tls-failed": _("TLS could not be agreed on"),
+    "auth-failed": _("The relay refused our login"),
+    "no-such-domain": _("The domain does not exist"),
+    "null-mx": _("The domain takes no mail (null MX)"),
+    "no-mail-host": _("The domain has no mail host"),
+    "dns-failure": _("DNS gave no answer about the domain"),
+    "relay-unresolvable": _("The relay's name cannot be resolved"),
+    "no-usable-address": _("The mail host has no address that we can reach"),
+    "source-unusable": _("The sending IP is not on this machine"),
+    "refused-destination": _("Outside the sandbox: not contacted"),
+    "smtputf8-not-offered": _("The receiver cannot take an address with such characters"),
+    "unsafe-address": _("The address cannot be sent safely"),
+    "build-failed": _("The message could not be built"),
+    # what happened to the delivery
+    "worker-lost": _("A worker stopped in the middle of it"),
+    "never-tried": _("It was held until the time limit ran out"),
+    "mailing-cancelled": _("The mailing was cancelled"),
+    "unsubscribed": _("Unsubscribed"),
+    "manual": _("Blocked by hand"),
+    # why nothing is claimed now
+    "customer-suspended": _("The customer is suspended"),
+    "no-pool-assigned": _("The customer has no pool: assign one"),
+    "no-quarantine-pool": _("The customer is quarantined and there is no quarantine pool"),
+    "no-clean-pool": _("Neither the pool nor its fallbacks can send now"),
+    "no-capable-pool": _("No pool on the ladder can carry TLS or attachments as it needs"),
+    "paused": _("Paused by a person"),
+}
+
+PHASES: dict[str, Promise] = {
+    "dns": _("Looking up the mail host"),
+    "connect": _("Connecting"),
+    "banner": _("Greeting of the host"),
+    "ehlo": _("EHLO"),
+    "starttls": _("STARTTLS"),
+    "auth": _("Login at the relay"),
+    "mail": _("Sender (MAIL FROM)"),
+    "rcpt": _("Recipient (RCPT TO)"),
+    "data": _("Start of the message (DATA)"),
+    "end-of-data": _("End of the message"),
+    "quit": _("QUIT"),
+}
+
+VERDICTS: dict[str, Promise] = {
+    "accepted": _("accepted"),
+    "deferred": _("deferred"),
+    "refused": _("refused"),
+    "expired": _("expired"),
+    "uncertain": _("uncertain"),
+}
+
+VERBS: dict[str, Promise] = {
+    "mailing.create": _("Mailing made"),
+    "mailing.move": _("State changed"),
+    "pool.state": _("State of the pool changed"),
+    "pool.ladder": _("Ladder changed"),
+    "ip.state": _("State of an IP changed"),
+    "dkim.add": _("DKIM key made"),
+    "customer.assign": _("Pool assigned"),
+    "standing.move": _("Standing changed"),
+}
+
+# Parts of the software that act by themselves.
+ACTORS: dict[str, Promise] = {
+    "release": _("Hatobin (release)"),
+    "closing": _("Hatobin (closing)"),
+}
+
+
+def words_for(code: str, table: dict[str, Promise]) -> str:
+    """The words, or the code itself when there are none."""
+    return str(table.get(code, code))

@@ -1,0 +1,217 @@
+"""The whole box: its hosts, its DNS and its store, run in this loop or in a thread of a test."""
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox import store as stores
+from sandbox.certificates import server_context
+from sandbox.dns import NameServer, Zone
+from sandbox.hosts import close, open_hosts
+from sandbox.scenario import Record, Scenario, load
+from sandbox.store import Store, Stored
+
+DNS_HOST = "127.0.0.1"
+# With port 0 all hosts share the port that was free on the first; another host may hold it.
+PORT_TRIES = 20
+
+
+class PortTaken(RuntimeError):  # noqa: N818  it says what happened
+    """An address of the box is in use; the text says which, and what to do."""
+
+
+class Internet:
+    """An open box: `port` of all hosts, `dns` as (host, port)."""
+
+    def __init__(self, scenario: Scenario, directory: Path) -> None:
+        self.scenario = scenario
+        self.store = Store(directory)
+        self.names = NameServer(Zone(scenario))
+        self.port = 0
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def dns(self) -> tuple[str, int]:
+        return self.names.address
+
+    async def open(self, *, port: int, dns_port: int) -> None:
+        """Listen on all; PortTaken if one address is not free."""
+        try:
+            await self.names.open(DNS_HOST, dns_port)
+        except OSError as error:
+            self.store.close()
+            raise PortTaken(_sentence("DNS", DNS_HOST, dns_port, error)) from None
+        try:
+            await self._open_hosts(port)
+        except OSError as error:
+            self.close()
+            raise PortTaken(_sentence("SMTP", "a mail host", port, error)) from None
+
+    def close(self) -> None:
+        close(self._servers)
+        self.names.close()
+        self.store.close()
+
+    async def _open_hosts(self, port: int) -> None:
+        context = server_context([host.name for host in self.scenario.hosts])
+        for tries_left in reversed(range(PORT_TRIES if port == 0 else 1)):
+            chosen = port or await _free_port(self.scenario)
+            try:
+                self._servers = await open_hosts(
+                    self.scenario, self.store, port=chosen, context=context
+                )
+            except OSError:
+                if not tries_left:
+                    raise
+            else:
+                self.port = chosen
+                return
+
+
+async def run(
+    scenario: Scenario,
+    *,
+    port: int,
+    dns_port: int,
+    directory: Path,
+    stop: asyncio.Event,
+    ready: Callable[[Internet], None] | None = None,
+) -> None:
+    """Run the box until `stop` is set; `ready` is called once everything listens."""
+    internet = Internet(scenario, directory)
+    await internet.open(port=port, dns_port=dns_port)
+    try:
+        if ready is not None:
+            ready(internet)
+        await stop.wait()
+    finally:
+        internet.close()
+        await _end_sessions()
+
+
+class Sandbox:
+    """The box in a thread, for tests and drills: `with Sandbox() as box: ... box.dns, box.port`.
+
+    Without a directory it makes one, and removes it at the end.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        *,
+        port: int = 0,
+        dns_port: int = 0,
+        directory: Path | None = None,
+    ) -> None:
+        self._scenario = scenario or load()
+        self._ports = (port, dns_port)
+        self._temporary = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="sandbox-"))
+        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._internet: Internet | None = None
+
+    @property
+    def dns(self) -> tuple[str, int]:
+        """Address and port of the box's nameserver."""
+        return self._open().dns
+
+    @property
+    def port(self) -> int:
+        """The SMTP port of all hosts."""
+        return self._open().port
+
+    @property
+    def store(self) -> list[Stored]:
+        """All messages taken so far, in order."""
+        return list(self.read())
+
+    def read(self) -> Iterator[Stored]:
+        return stores.read(self.directory)
+
+    def add_record(self, record: Record) -> None:
+        """One more DNS record, such as a DKIM key, from now on."""
+        internet = self._open()
+        self._loop.call_soon_threadsafe(internet.names.zone.add, record)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        if self._temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _open(self) -> Internet:
+        if self._internet is None:
+            raise RuntimeError("the sandbox is not open; use it in a with statement")
+        return self._internet
+
+    def _run(self) -> None:
+        # Not the process's loop policy: aiosmtpd's STARTTLS works on asyncio's own loop only.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            try:
+                runner.run(self._live())
+            except BaseException as error:  # noqa: BLE001  it is raised in the waiting thread
+                self._failure = error
+            finally:
+                self._ready.set()
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        port, dns_port = self._ports
+        await run(
+            self._scenario,
+            port=port,
+            dns_port=dns_port,
+            directory=self.directory,
+            stop=self._stop,
+            ready=self._opened,
+        )
+
+    def _opened(self, internet: Internet) -> None:
+        self._internet = internet
+        self._ready.set()
+
+
+async def _free_port(scenario: Scenario) -> int:
+    """A port that is free on the first host."""
+    first = next(host.address for host in scenario.hosts if not host.down)
+    server = await asyncio.start_server(lambda _reader, _writer: None, first, 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    return port
+
+
+async def _end_sessions() -> None:
+    """Sessions still open are cut; their clients see a lost connection."""
+    current = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not current]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _sentence(what: str, where: str, port: int, error: OSError) -> str:
+    return (
+        f"The sandbox cannot listen for {what} on {where}, port {port} ({error.strerror}); "
+        "stop what uses it, or choose another port."
+    )

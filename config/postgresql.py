@@ -1,19 +1,22 @@
 """Starts and stops the embedded PostgreSQL: the real server, on a private unix socket only."""
 
+import os
 import re
 import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import psycopg
 
-from config.places import EmbeddedError, Places
+from config.places import POSTGRES_SOCKET, EmbeddedError, Places
 from config.programs import Note, run_program, start_program, tail
 
 ROLE = DATABASE = "hatobin"
+ORPHAN_SECONDS = 0.2
 START_SECONDS = 60.0  # recovery after a crash may replay much WAL
 STOP_SECONDS = 30.0
 INITDB_BYTES = 150 * 1024 * 1024  # 40 MB of catalogue, and the first WAL segments
@@ -39,23 +42,29 @@ INITDB_OPTIONS = (
 )
 
 
-def start(places: Places, *, durable: bool, note: Note) -> subprocess.Popen[bytes]:
+def start(places: Places, *, durable: bool, note: Note) -> "subprocess.Popen[bytes]":
     """Starts the server and returns when it answers; makes data and database on first use.
 
     Raises EmbeddedError when the data cannot be used or the server does not come up.
     """
     make_data(places, note=note)
-    end_leftover(places.data, note=note)
+    end_leftover(places, note=note)
     settings = SETTINGS | {"unix_socket_directories": str(places.sockets)}
     settings |= {} if durable else THROWAWAY
     options = [part for item in settings.items() for part in ("-c", "=".join(item))]
     command = [str(places.postgres_bin / "postgres"), "-D", str(places.data), *options]
-    server = start_program(
-        command, places=places, cwd=places.data, log=log_of(places), last_signal=signal.SIGINT
-    )
-    wait_until_ready(server, places)
-    make_database(places)
-    return server
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        server = start_program(
+            command, places=places, cwd=places.data, log=log_of(places), last_signal=signal.SIGINT
+        )
+        if wait_until_ready(server, places, deadline=deadline):
+            make_database(places)
+            return server
+        last_words = tail(log_of(places), 1000)
+        if "is still in use" not in last_words or time.monotonic() > deadline:
+            raise explained(places, last_words)
+        time.sleep(ORPHAN_SECONDS)  # backends of a killed server are still ending
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
@@ -105,49 +114,63 @@ def check_version(places: Places) -> None:
         )
 
 
-def end_leftover(data: Path, *, note: Note) -> None:
-    """Deals with postmaster.pid after a kill or a power loss.
+def end_leftover(places: Places, *, note: Note) -> None:
+    """Deals with a server, or its pid file, after a kill or a power loss.
 
-    Only one keeper exists at a time, so a server that still runs here lost its keeper. A pid
-    that belongs to another program (after a restart of the machine) would keep PostgreSQL from
-    starting, so the file goes.
+    Only one keeper exists at a time, so a server that still runs here has lost its keeper.
     """
-    pid_file = data / "postmaster.pid"
+    pid_file = places.data / "postmaster.pid"
     if not pid_file.exists():
         return
-    try:
-        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-        ours = process.name() == "postgres" and str(data) in " ".join(process.cmdline())
-    except (psutil.Error, ValueError):
-        ours = False
-    if not ours:
+    process = server_of(places, pid_file)
+    if process is None:
         note(f"PostgreSQL was not shut down last time: {pid_file} is stale, recovering")
-        pid_file.unlink(missing_ok=True)
+        disarm(pid_file)
+        (places.sockets / f"{POSTGRES_SOCKET}.lock").unlink(missing_ok=True)
         return
     note(f"ending a PostgreSQL (pid {process.pid}) that an earlier run left behind")
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(STOP_SECONDS)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+            process.send_signal(number)
+            process.wait(STOP_SECONDS)
 
 
-def wait_until_ready(server: subprocess.Popen[bytes], places: Places) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise explained(places, tail(log_of(places)))
+def server_of(places: Places, pid_file: Path) -> psutil.Process | None:
+    """The live server that wrote the pid file. Another program may have got its number since."""
+    with suppress(psutil.Error, ValueError, OSError):
+        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+        if process.name() == "postgres" and str(places.data) in process.cmdline():
+            return process
+    return None
+
+
+def disarm(pid_file: Path) -> None:
+    """Makes PostgreSQL take the file for stale, without taking its safety away.
+
+    The pid in it may be a zombie's or another program's, which PostgreSQL takes for a live
+    server. Its parent's pid (ours) it knows to be none. The rest of the file stays: by it
+    PostgreSQL finds out whether backends of the dead server still write to the data.
+    """
+    lines = pid_file.read_text().split("\n")
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
+
+
+def wait_until_ready(server: "subprocess.Popen[bytes]", places: Places, *, deadline: float) -> bool:
+    """True when it answers, False when it ended; EmbeddedError when it does neither in time."""
+    while server.poll() is None:
         try:
             connect(places, "postgres").close()
         except psycopg.OperationalError:
             time.sleep(0.02)
         else:
-            return
-    stop(server)
-    raise EmbeddedError(
-        f"PostgreSQL did not answer within {START_SECONDS:.0f} seconds: see {log_of(places)}."
-    )
+            return True
+        if time.monotonic() > deadline:
+            stop(server)
+            raise EmbeddedError(
+                f"PostgreSQL did not answer within {START_SECONDS:.0f} seconds: "
+                f"see {log_of(places)}."
+            )
+    return False
 
 
 def make_database(places: Places) -> None:

@@ -88,8 +88,8 @@ def require_port(host: str, port: int) -> None:
 def port_sentence(host: str, port: int, error: OSError, *, holder: str) -> str:
     way_out = f"start with another one, for example WEB_PORT={port + 1 if port < 65535 else 8000}"
     if error.errno == errno.EADDRINUSE:
-        who = holder or "perhaps another `make demo` or `make run`"
-        return f"Port {port} on {host} is taken by {who}: stop that, or {way_out}."
+        who = f" by {holder}" if holder else ", perhaps by another `make demo` or `make run`"
+        return f"Port {port} on {host} is taken{who}: stop that, or {way_out}."
     return f"Port {port} on {host} cannot be used ({error.strerror}): {way_out}."
 
 

@@ -48,8 +48,10 @@ BASE_URL = env.address(
 LOOPBACK_ONLY = env.boolean("LOOPBACK_ONLY", default=not PRODUCTION)
 # Empty: those of the system's resolv.conf. On loopback only the sandbox's server can answer.
 DNS_SERVERS = env.endpoints("DNS_SERVERS") or ([("127.0.0.1", 5300)] if LOOPBACK_ONLY else [])
-SMTP_PORT = env.integer("SMTP_PORT", 25, minimum=1, maximum=65535)  # of the receivers' MX hosts
-SANDBOX_DIRECTORY = env.text("SANDBOX_DIRECTORY")  # what the sandbox's hosts stored; "": no sandbox
+# Of the receivers' MX hosts. The sandbox's hosts listen where no privilege is needed.
+SMTP_PORT = env.integer("SMTP_PORT", 2525 if LOOPBACK_ONLY else 25, minimum=1, maximum=65535)
+# What the sandbox's hosts stored; "": no sandbox.
+SANDBOX_DIRECTORY = env.text("SANDBOX_DIRECTORY", str(VAR_DIR / "sandbox") if LOOPBACK_ONLY else "")
 # A deferred delivery is tried again after these waits, the last one repeated, until the limit.
 RETRY_LADDER = env.durations("RETRY_LADDER", "5m,15m,30m,1h,2h,4h")
 RETRY_LIMIT = env.duration("RETRY_LIMIT", "72h")
@@ -168,7 +170,6 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
-                "django.template.context_processors.debug",
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
@@ -195,7 +196,7 @@ USE_TZ = True
 # --- static files ---------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env.text("STATIC_DIRECTORY", str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 PLAIN_STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
 HASHED_STATIC = "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -210,13 +211,8 @@ WHITENOISE_USE_FINDERS = DEBUG
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"

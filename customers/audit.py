@@ -10,7 +10,7 @@ from customers.models import AuditEntry, Person
 Actor = Person | str
 
 
-def record(  # noqa: PLR0913 - one column each
+def record(
     *,
     verb: str,
     subject: str,

@@ -18,7 +18,7 @@ def reasons(*, customer_id: int, keys: Collection[str]) -> dict[str, str]:
     return dict(rows.values_list("key", "reason"))
 
 
-def add(  # noqa: PLR0913 - one column each
+def add(
     *,
     customer_id: int | None,
     key: str,

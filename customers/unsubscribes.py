@@ -46,9 +46,7 @@ def link(token: str) -> str:
 
 
 @transaction.atomic
-def unsubscribe(
-    *, opt_out: OptOut, channel: Literal["page", "one-click"], now: datetime
-) -> bool:
+def unsubscribe(*, opt_out: OptOut, channel: Literal["page", "one-click"], now: datetime) -> bool:
     """End all mail of that customer to that address, in all its lists. False when it had ended.
 
     The act asks that an opt-out holds for the sender, not for one list (Art. 3(3)).
@@ -63,9 +61,9 @@ def unsubscribe(
         by="recipient",
         now=now,
     )
-    Contact.objects.filter(
-        recipient_list__customer_id=opt_out.customer_id, key=opt_out.key
-    ).update(status=ContactStatus.UNSUBSCRIBED)
+    Contact.objects.filter(recipient_list__customer_id=opt_out.customer_id, key=opt_out.key).update(
+        status=ContactStatus.UNSUBSCRIBED
+    )
     return added
 
 

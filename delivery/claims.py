@@ -6,6 +6,9 @@ out; `return_expired` finds them by query.
 """
 
 import json
+import os
+import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +16,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from delivery.models import Attempt, Delivery
+from delivery.models import Attempt, Delivery, SendingIp
 from delivery.models.delivery import AttemptVerdict
 from delivery.states import DeliveryState
 
@@ -53,7 +56,7 @@ RETURNING d.id, d.mailing_id, d.customer_id, d.address, d.domain, d.destination,
 """
 
 
-def claim(  # noqa: PLR0913 - the lane, the bounds and the lease
+def claim(
     *,
     mailings: Sequence[int],
     destination: str,
@@ -90,7 +93,16 @@ def _claimed(row: Sequence[Any]) -> Claimed:
 
 def give_back(*, ids: Sequence[int], token: str) -> int:
     """Return claimed but untried deliveries to the queue; how many."""
-    return _release(ids, token, state_sql="CASE WHEN attempts = 0 THEN 'queued' ELSE 'deferred' END")
+    if not ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE delivery_delivery SET claimed_until = NULL, claimed_by = '',"
+            " state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'deferred' END"
+            " WHERE id = ANY(%s) AND state = 'sending' AND claimed_by = %s",
+            [list(ids), token],
+        )
+        return int(cursor.rowcount)
 
 
 def suppress(*, reasons: Mapping[int, str], token: str, now: datetime) -> int:
@@ -105,19 +117,18 @@ def suppress(*, reasons: Mapping[int, str], token: str, now: datetime) -> int:
             " WHERE d.id = v.id AND d.state = 'sending' AND d.claimed_by = %s",
             [now, list(reasons), list(reasons.values()), token],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
-def _release(ids: Sequence[int], token: str, *, state_sql: str) -> int:
-    if not ids:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE delivery_delivery SET state = {state_sql}, claimed_until = NULL,"
-            " claimed_by = '' WHERE id = ANY(%s) AND state = 'sending' AND claimed_by = %s",
-            [list(ids), token],
-        )
-        return cursor.rowcount
+def new_token(*, pool_id: int, ip_id: int) -> str:
+    """Who claims, and for which route: a dead worker's rows still tell what it was doing."""
+    return f"{pool_id}/{ip_id}/{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(6)}"
+
+
+def route_of(token: str) -> tuple[int, int]:
+    """(pool id, IP id) of a claim."""
+    pool_id, ip_id, *_who = token.split("/")
+    return int(pool_id), int(ip_id)
 
 
 def return_expired(*, now: datetime) -> int:
@@ -139,25 +150,29 @@ def return_expired(*, now: datetime) -> int:
             claimed_until=None,
             claimed_by="",
         )
-        Attempt.objects.bulk_create(_uncertain(row, now) for row in lost)
+        ips = SendingIp.objects.in_bulk({route_of(row.claimed_by)[1] for row in lost})
+        Attempt.objects.bulk_create(_uncertain(row, ips, now) for row in lost)
     return len(lost)
 
 
-def _uncertain(row: Delivery, now: datetime) -> Attempt:
-    empty = dict.fromkeys(
-        ("source", "helo", "envelope_sender", "mx_host", "mx_address", "tls", "phase", "enhanced",
-         "text", "matched_list", "conversation"), "",
-    )  # fmt: skip
+def _uncertain(row: Delivery, ips: Mapping[int, SendingIp], now: datetime) -> Attempt:
+    """What is known of the attempt of a dead worker: its route and its end."""
+    pool_id, ip_id = route_of(row.claimed_by)
+    unknown = ("helo", "envelope_sender", "mx_host", "mx_address", "tls", "phase", "enhanced",
+               "text", "matched_list", "conversation")  # fmt: skip
     return Attempt(
         delivery_id=row.pk,
         mailing_id=row.mailing_id,
         customer_id=row.customer_id,
         address=row.address,
         destination=row.destination,
+        pool_id=pool_id,
+        ip_id=ip_id,
+        source=ips[ip_id].address if ip_id in ips else "",
         verdict=AttemptVerdict.UNCERTAIN,
         category="worker-lost",
         reason="worker-lost",
         at=now,
         seconds=0.0,
-        **empty,
+        **dict.fromkeys(unknown, ""),
     )

@@ -98,8 +98,8 @@ def draft_of(mailing: Mailing) -> Draft:
         from_name=mailing.from_name,
         reply_to=mailing.reply_to,
         headers=tuple((name, value) for name, value in mailing.headers),
-        charset=cast(Literal["auto", "utf-8", "iso-2022-jp"], mailing.charset),
-        kind=cast(Literal["bulk", "transactional"], mailing.kind),
+        charset=cast("Literal['auto', 'utf-8', 'iso-2022-jp']", mailing.charset),
+        kind=cast("Literal['bulk', 'transactional']", mailing.kind),
         needs_tls=mailing.needs_tls,
         attachments=tuple(
             mime.Attachment(row.file_name, row.content_type, bytes(row.data))

@@ -5,10 +5,6 @@ the network between them.
 """
 
 import logging
-import os
-import secrets
-import socket
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,16 +18,13 @@ from delivery.claims import Claimed
 from delivery.engine import Engine
 from delivery.recorder import Recorder
 from delivery.routing import Ip
+from delivery.watch import Watch
 from wire.addresses import parse
 from wire.letters import Letter, TlsMode
 from wire.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
-# A task gives its lane back after this long, so that others get their turn.
-TASK_SECONDS = 20.0
-# How often a running batch looks at the route epoch.
-EPOCH_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,7 @@ def _claim(engine: Engine, lane: lanes.Lane, now: datetime) -> Batch | None:
     if ip is None:  # it left the pool since the sweep
         return None
     mailings = lanes.routed(lanes.active(), table, lane.pool_id)
-    token = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+    token = claims.new_token(pool_id=lane.pool_id, ip_id=lane.ip_id)
     claimed = claims.claim(
         mailings=[mailing.id for mailing in mailings],
         destination=lane.destination,
@@ -105,9 +98,7 @@ def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
 
 
 def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
-    carrier = outcomes.Carrier(
-        batch.lane.pool_id, batch.ip.id, batch.ip.address, batch.ip.helo
-    )
+    carrier = outcomes.Carrier(batch.lane.pool_id, batch.ip.id, batch.ip.address, batch.ip.helo)
     group = lanes.group(batch.lane.destination)
     courier = engine.courier(
         batch.lane.pool_id,
@@ -128,9 +119,8 @@ def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
                 )
             )
 
-        untried = engine.run(
-            courier.carry(letters, report=report, may_continue=_may_continue(engine.epoch))
-        )
+        watch = Watch(lane=batch.lane.name, epoch=engine.epoch)
+        untried = engine.run(watch.over(courier.carry, letters, report))
     claims.give_back(ids=[letter.key for letter in untried], token=batch.token)
 
 
@@ -162,18 +152,3 @@ def _builder(engine: Engine, pool_id: int, item: Claimed) -> Callable[[], bytes]
             raise
 
     return build
-
-
-def _may_continue(epoch: int) -> Callable[[], bool]:
-    """Asked before each message: no, once the task's time is over or the routes have changed."""
-    begun = time.monotonic()
-    looked, answer = begun, True
-
-    def may_continue() -> bool:
-        nonlocal looked, answer
-        moment = time.monotonic()
-        if answer and moment - looked >= EPOCH_SECONDS:
-            looked, answer = moment, live.epoch() == epoch
-        return answer and moment - begun < TASK_SECONDS
-
-    return may_continue

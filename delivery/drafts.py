@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
 from django.utils.translation import gettext_lazy as _
@@ -104,7 +103,9 @@ def problems_of(draft: Draft, *, known: frozenset[str], attachment_limit: int) -
     if not draft.subject.strip():
         found.append(Problem("subject", "no-subject"))
     if (size := sum(len(attachment.data) for attachment in draft.attachments)) > attachment_limit:
-        found.append(Problem("attachments", "attachments-too-large", _sizes(size, attachment_limit)))
+        found.append(
+            Problem("attachments", "attachments-too-large", _sizes(size, attachment_limit))
+        )
     return found or _content_problems(draft)
 
 

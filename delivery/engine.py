@@ -108,5 +108,5 @@ def _relay(pool: Pool) -> Relay | None:
 
 @lru_cache(maxsize=1)
 def engine() -> Engine:
-    """This process's engine."""
+    """The engine of this process."""
     return Engine()

@@ -16,6 +16,7 @@ from delivery.states import DUE, OPEN, DeliveryState, MailingState
 
 # Longer in the queue than this, when due, and a delivery counts as waiting.
 PATIENCE = timedelta(minutes=15)
+DAY = timedelta(hours=24)
 # Tallies are kept so fine that they add up to days of every time zone (Nepal: +05:45).
 TALLY_MINUTES = 15
 
@@ -63,8 +64,9 @@ def shares(counts: Mapping[str, int], *, most: int | None = None) -> list[Share]
 
 
 def progress_of(counts: Mapping[str, int]) -> Progress:
-    """From state -> count. The parts stand in the order of DeliveryState."""
-    ordered = {state.value: counts.get(state.value, 0) for state in DeliveryState}
+    """From state -> count. The parts: accepted first, what is still open last."""
+    states = sorted(DeliveryState, key=lambda state: (not state.is_final, state != "accepted"))
+    ordered = {state.value: counts.get(state.value, 0) for state in states}
     final = sum(n for state, n in ordered.items() if DeliveryState(state).is_final)
     return Progress(sum(ordered.values()), final, shares(ordered))
 
@@ -211,7 +213,9 @@ def queue_state(mailings: Collection[Mailing], *, now: datetime) -> QueueState:
 def expired_since(moment: datetime) -> int:
     """Deliveries that ran out of time since then."""
     recent = Mailing.objects.filter(Q(finished_at=None) | Q(finished_at__gte=moment))
-    mailings = list(recent.filter(first_delivery__isnull=False).only("first_delivery", "last_delivery"))
+    mailings = list(
+        recent.filter(first_delivery__isnull=False).only("first_delivery", "last_delivery")
+    )
     ended = deliveries_of(mailings).filter(state=DeliveryState.EXPIRED, finished_at__gte=moment)
     return ended.count()
 
@@ -220,7 +224,7 @@ def tallies(*, since: datetime) -> list[Tally]:
     """All attempts since then, counted by quarter of an hour, verdict and category."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT date_bin(%s, at, 'epoch'), verdict, category, count(*) FROM delivery_attempt"
+            "SELECT date_bin(%s, at, 'epoch'::timestamptz), verdict, category, count(*) FROM delivery_attempt"
             " WHERE id >= %s AND at >= %s GROUP BY 1, 2, 3",
             [timedelta(minutes=TALLY_MINUTES), floor_of(since), since],
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
@@ -66,9 +67,7 @@ def _active(row: Mailing, has_attachments: bool) -> Active:
     )
 
 
-def routed(
-    mailings: Sequence[Active], table: Table, pool_id: int
-) -> list[Active]:
+def routed(mailings: Sequence[Active], table: Table, pool_id: int) -> list[Active]:
     """Those of the mailings whose route is that pool now."""
     chosen = []
     for mailing in mailings:
@@ -108,14 +107,14 @@ def due(mailings: Sequence[Active], *, now: datetime) -> list[tuple[int, str]]:
     """(mailing id, destination) pairs that have at least one delivery due."""
     if not mailings:
         return []
-    params = {
+    params: dict[str, Any] = {
         "mailings": [mailing.id for mailing in mailings],
         "since": min(mailing.first_delivery for mailing in mailings),
         "now": now,
     }
     with connection.cursor() as cursor:
         cursor.execute(_DUE, params)
-        return cursor.fetchall()
+        return [(mailing_id, destination) for mailing_id, destination in cursor.fetchall()]
 
 
 def plan(

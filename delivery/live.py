@@ -1,6 +1,7 @@
 """Flags that running workers look at: the route epoch and the lane marks. In Valkey; losing them
 loses no mail: an epoch that starts over is only one more look at the routes, and a lost lane mark
-lets two tasks share a lane, which claims keep apart."""
+lets two tasks share a lane, which claims keep apart.
+"""
 
 from functools import lru_cache
 
@@ -9,7 +10,9 @@ from django.conf import settings
 
 EPOCH_KEY = "hatobin:epoch"
 LANE_KEY = "hatobin:lane:"
-LANE_SECONDS = 120  # longer than one lane task may run
+# A mark lapses after this long, so that the lane of a dead worker is taken up again; a running task
+# renews it (`keep_lane`).
+LANE_SECONDS = 15
 
 
 @lru_cache(maxsize=1)
@@ -18,7 +21,7 @@ def _connection(url: str) -> "redis.Redis":
 
 
 def connection() -> "redis.Redis":
-    """This process's connection pool."""
+    """The connections of this process."""
     return _connection(settings.REDIS_URL)
 
 
@@ -35,6 +38,11 @@ def epoch() -> int:
 def take_lane(lane: str, token: str) -> bool:
     """Mark a lane as having a task; False when it has one already."""
     return bool(connection().set(LANE_KEY + lane, token, nx=True, ex=LANE_SECONDS))
+
+
+def keep_lane(lane: str) -> None:
+    """Renew the mark of a lane that is being worked on."""
+    connection().set(LANE_KEY + lane, "kept", ex=LANE_SECONDS)
 
 
 def leave_lane(lane: str) -> None:

@@ -136,7 +136,7 @@ def resume(*, mailing_id: int, by: audit.Actor, now: datetime) -> None:
 
 
 def cancel(*, mailing_id: int, by: audit.Actor, now: datetime, why: str = "") -> None:
-    """End a mailing. What is not on the wire now becomes `cancelled`, by `closing.close_cancelled`."""
+    """End a mailing. `closing.close_cancelled` ends what is not on the wire now."""
     move(mailing_id=mailing_id, to=MailingState.CANCELLED, by=by, now=now, why=why)
 
 
@@ -171,9 +171,7 @@ def release(*, mailing_id: int, now: datetime) -> recipients.Expansion | None:
     return expansion
 
 
-def _audit(
-    mailing: Mailing, verb: str, by: audit.Actor, now: datetime, **more: str
-) -> None:
+def _audit(mailing: Mailing, verb: str, by: audit.Actor, now: datetime, **more: str) -> None:
     audit.record(
         verb=verb,
         subject=f"mailing:{mailing.pk}",

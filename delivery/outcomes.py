@@ -105,9 +105,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def record(
-    *, results: Sequence[Result], carrier: Carrier, token: str, now: datetime
-) -> int:
+def record(*, results: Sequence[Result], carrier: Carrier, token: str, now: datetime) -> int:
     """Write attempts and move deliveries, in one transaction. How many deliveries moved."""
     if not results:
         return 0

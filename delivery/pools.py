@@ -44,9 +44,7 @@ def set_state(*, pool: Pool, to: PoolState, why: str, by: audit.Actor, now: date
     return bool(moved)
 
 
-def set_ip_state(
-    *, ip: SendingIp, to: IpState, why: str, by: audit.Actor, now: datetime
-) -> bool:
+def set_ip_state(*, ip: SendingIp, to: IpState, why: str, by: audit.Actor, now: datetime) -> bool:
     """Take an IP out of rotation or bring it back. False when it was so already."""
     with transaction.atomic():
         moved = SendingIp.objects.filter(pk=ip.pk).exclude(state=to).update(state=to)

@@ -28,14 +28,15 @@ class Expansion:
     last: int | None
 
 
-def store_given(
-    *, mailing_id: int, given: Sequence[Given], addresses: Sequence[Address]
-) -> None:
+def store_given(*, mailing_id: int, given: Sequence[Given], addresses: Sequence[Address]) -> None:
     """COPY the recipients given with a mailing to where release finds them."""
     columns = "(mailing_id, address, key, domain, fields)"
-    with connection.cursor() as cursor, cursor.copy(  # type: ignore[attr-defined]
-        f"COPY delivery_mailingrecipient {columns} FROM STDIN"
-    ) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(  # type: ignore[attr-defined]
+            f"COPY delivery_mailingrecipient {columns} FROM STDIN"
+        ) as copy,
+    ):
         for recipient, address in zip(given, addresses, strict=True):
             fields = json.dumps(dict(recipient.fields), ensure_ascii=False)
             copy.write_row((mailing_id, address.text, address.key, address.domain, fields))
@@ -49,8 +50,9 @@ _SOURCES = """
     FROM customers_contact WHERE recipient_list_id = ANY(%(lists)s)
 """
 
-# A key is in one list once; only several sources can name it twice.
-_DISTINCT = f"SELECT DISTINCT ON (key) * FROM ({_SOURCES}) s ORDER BY key, contact_id"
+# Put together from the constants of this module only.
+_OFFERED = f"SELECT count(*) FROM ({_SOURCES}) s"  # noqa: S608
+_DISTINCT = f"SELECT DISTINCT ON (key) * FROM ({_SOURCES}) s ORDER BY key, contact_id"  # noqa: S608
 
 _EXPAND = """
 WITH recipient AS ({recipients}),
@@ -88,14 +90,12 @@ def expand(*, mailing: Mailing, used_fields: frozenset[str], now: datetime) -> E
     }
     fields, names = _fields(used_fields)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({_SOURCES}) s", params)
+        cursor.execute(_OFFERED, params)
         offered = cursor.fetchone()[0]
         statement = _EXPAND.format(recipients=_DISTINCT, fields=fields)
         cursor.execute(statement, params | names)
         written, suppressed, first, last = cursor.fetchone()
-        cursor.execute(
-            "DELETE FROM delivery_mailingrecipient WHERE mailing_id = %s", [mailing.pk]
-        )
+        cursor.execute("DELETE FROM delivery_mailingrecipient WHERE mailing_id = %s", [mailing.pk])
     return Expansion(written, offered - written, suppressed, first, last)
 
 

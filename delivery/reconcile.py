@@ -12,7 +12,8 @@ from delivery.states import DeliveryState
 @dataclass(frozen=True, slots=True)
 class Books:
     """Counts over all released mailings. `crooked`: mailings whose deliveries are not as many as
-    were handed in."""
+    were handed in.
+    """
 
     mailings: int
     handed_in: int
@@ -76,10 +77,12 @@ def _accepted_without_attempt() -> int:
 
 
 def accepted() -> Iterator[tuple[int, str]]:
-    """(delivery id, source IP) of every accepted attempt."""
+    """(delivery id, source IP) of the attempts, accepted or uncertain, of accepted deliveries."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT delivery_id, source FROM delivery_attempt WHERE verdict = 'accepted'"
+            "SELECT a.delivery_id, a.source FROM delivery_attempt a"
+            " JOIN delivery_delivery d ON d.id = a.delivery_id AND d.state = 'accepted'"
+            " WHERE a.verdict IN ('accepted', 'uncertain')"
         )
         while rows := cursor.fetchmany(10_000):
             yield from rows

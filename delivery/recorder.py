@@ -71,7 +71,5 @@ class Recorder:
                 goes_on = False
             else:
                 batch.append(item)
-        outcomes.record(
-            results=batch, carrier=self._carrier, token=self._token, now=timezone.now()
-        )
+        outcomes.record(results=batch, carrier=self._carrier, token=self._token, now=timezone.now())
         return goes_on

@@ -61,9 +61,7 @@ class PoolFacts:
         return self.is_active and bool(self.ips)
 
     def can_carry(self, needs: Needs) -> bool:
-        return (self.can_tls or not needs.tls) and (
-            self.can_attachments or not needs.attachments
-        )
+        return (self.can_tls or not needs.tls) and (self.can_attachments or not needs.attachments)
 
 
 @dataclass(frozen=True, slots=True)

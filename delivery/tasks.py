@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from delivery import closing, claims, dispatch, lanes, live, mailings, partitions
+from delivery import claims, closing, dispatch, lanes, live, mailings, partitions
 from delivery.engine import engine
 
 
@@ -12,9 +12,9 @@ from delivery.engine import engine
 def sweep(**_: object) -> None:
     """Send a task to every lane with due mail."""
     for lane in dispatch.sweep(engine=engine(), now=timezone.now()):
-        send.delay_on_commit(
+        send.delay_on_commit(  # type: ignore[attr-defined]
             pool_id=lane.pool_id, ip_id=lane.ip_id, destination=lane.destination, share=lane.share
-        )
+        )  # type: ignore[attr-defined]
 
 
 @shared_task(queue="dispatch", soft_time_limit=1800)
@@ -26,21 +26,21 @@ def send(*, pool_id: int, ip_id: int, destination: str, share: int, **_: object)
     finally:
         live.leave_lane(lane.name)
     if claimed and live.take_lane(lane.name, "send"):
-        send.delay_on_commit(pool_id=pool_id, ip_id=ip_id, destination=destination, share=share)
+        send.delay_on_commit(pool_id=pool_id, ip_id=ip_id, destination=destination, share=share)  # type: ignore[attr-defined]
 
 
 @shared_task(queue="default")
 def release_due(**_: object) -> None:
     """Release the mailings whose time has come."""
     for mailing_id in mailings.due(now=timezone.now()):
-        release.delay_on_commit(mailing_id=mailing_id)
+        release.delay_on_commit(mailing_id=mailing_id)  # type: ignore[attr-defined]
 
 
 @shared_task(queue="default")
 def release(*, mailing_id: int, **_: object) -> None:
     """Write one mailing's deliveries, then ring the bell."""
     if mailings.release(mailing_id=mailing_id, now=timezone.now()) is not None:
-        sweep.delay_on_commit()
+        sweep.delay_on_commit()  # type: ignore[attr-defined]
 
 
 @shared_task(queue="default")

@@ -13,6 +13,9 @@ UNKNOWN_USER = Behaviour("refuse", code=550, text="5.1.1 <{recipient}>: User unk
 MAILBOX_FULL = Behaviour("refuse", code=452, text="4.2.2 <{recipient}>: Mailbox full")
 EVERYWHERE = (("unknown-", UNKNOWN_USER), ("full-", MAILBOX_FULL))
 
+# "slow" waits once before the banner, the reply to a recipient and the reply to the data.
+UNHURRIED: tuple[Moment, ...] = ("connect", "rcpt", "after-data")
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -54,7 +57,7 @@ def act(
     """
     wait = 0.0
     for behaviour in behaviours:
-        if behaviour.kind == "slow":
+        if behaviour.kind == "slow" and moment in UNHURRIED:
             wait = max(wait, behaviour.seconds)
         if behaviour.kind == "greylist" and moment == "rcpt" and _is_new(behaviour, waited):
             return Act(reply=GREYLISTED, wait=wait)

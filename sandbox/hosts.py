@@ -8,7 +8,7 @@ import hmac
 import ssl
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ class Counter:
     host: Host
     scenario: Scenario
     store: Store
-    first_tries: FirstTries = field(default_factory=dict)
+    first_tries: FirstTries
 
     async def handle_EHLO(  # noqa: N802  named by aiosmtpd
         self,
@@ -164,10 +164,11 @@ async def open_hosts(
     """Listen on every host that is not down. OSError names the address that is taken."""
     loop = asyncio.get_running_loop()
     servers: list[asyncio.Server] = []
+    first_tries: FirstTries = {}  # of all hosts: a letter may come back to another MX
     try:
         for host in scenario.hosts:
             if not host.down:
-                counter = Counter(host, scenario, store)
+                counter = Counter(host, scenario, store, first_tries)
                 listener = await loop.create_server(_porters(counter, context), host.address, port)
                 servers.append(listener)
     except OSError:

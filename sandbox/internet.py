@@ -21,7 +21,7 @@ DNS_HOST = "127.0.0.1"
 PORT_TRIES = 20
 
 
-class PortTaken(RuntimeError):  # noqa: N818  it says what happened
+class PortTaken(RuntimeError):
     """An address of the box is in use; the text says which, and what to do."""
 
 

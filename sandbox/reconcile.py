@@ -72,7 +72,7 @@ def compare(directory: Path) -> Comparison:
     foreign = wrong_source = 0
     for message in store.read(directory):
         delivery_id = composition.read_message_id(message.message_id)
-        if delivery_id not in sources:
+        if delivery_id is None or delivery_id not in sources:
             foreign += 1
             continue
         seen[delivery_id] += 1

@@ -21,7 +21,7 @@ Fault = Literal["servfail", "refused", "timeout", "truncate"]
 RecordType = Literal["A", "AAAA", "CNAME", "MX", "TXT", "PTR"]
 
 
-class BadScenario(ValueError):  # noqa: N818  it is the scenario that is bad
+class BadScenario(ValueError):
     """The file, the place in it, what is wrong, and what is allowed there."""
 
 

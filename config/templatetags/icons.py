@@ -16,9 +16,7 @@ register = template.Library()
 def icon(name: str) -> SafeString:
     """The SVG of one of config.icons.ICONS; a name that is not among them is a template error."""
     if name not in ICONS:
-        raise template.TemplateSyntaxError(
-            f"Icon {name!r} is not in config/icons.py: add it there."
-        )
+        raise template.TemplateSyntaxError(f"Icon {name!r} is unknown: add it to config/icons.py.")
     return drawing(name)
 
 

@@ -1,10 +1,10 @@
 """Small parts of pages: `{% pill state label %}`, `{% bar parts %}`, `{% when moment %}`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django import template
+from django import forms, template
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -87,3 +87,36 @@ def span(seconds: float | None) -> str:
     ]
     shown = [words % {"n": number} for number, words in units if number][:2]
     return " ".join(shown) or gettext("%(n)s s") % {"n": 0}
+
+
+@register.filter
+def lookup(values: Mapping[Any, Any], key: Any) -> Any:
+    """A value by a key that is itself a variable; None when there is none."""
+    return values.get(key)
+
+
+@register.filter
+def control(field: forms.BoundField) -> SafeString:
+    """The widget of a form field in the product's look."""
+    style = _STYLES.get(type(field.field.widget).__name__, "form-control")
+    return field.as_widget(attrs={"class": style} if style else {})
+
+
+_STYLES = {
+    "Select": "form-select",
+    "CheckboxInput": "",
+    "CheckboxSelectMultiple": "",
+    "RadioSelect": "",
+    "HiddenInput": "",
+}
+
+
+@register.filter
+def is_checkbox(field: forms.BoundField) -> bool:
+    return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def is_group(field: forms.BoundField) -> bool:
+    """Several inputs under one label."""
+    return isinstance(field.field.widget, forms.RadioSelect)

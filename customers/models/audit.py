@@ -19,9 +19,7 @@ class AuditEntry(models.Model):
     by = models.CharField(max_length=254)
     verb = models.CharField(max_length=60)  # "mailing.pause"
     subject = models.CharField(max_length=120)  # "mailing:42"
-    customer = models.ForeignKey(
-        Customer, null=True, on_delete=models.CASCADE, related_name="+"
-    )
+    customer = models.ForeignKey(Customer, null=True, on_delete=models.CASCADE, related_name="+")
     before = models.CharField(max_length=60, blank=True)
     after = models.CharField(max_length=60, blank=True)
     why = models.TextField(blank=True)

@@ -121,9 +121,7 @@ class Contact(models.Model):
     domain = models.TextField()
     attributes = models.JSONField(default=dict)
     basis = models.CharField(max_length=16, choices=Basis, default=Basis.UNKNOWN)
-    status = models.CharField(
-        max_length=16, choices=ContactStatus, default=ContactStatus.ACTIVE
-    )
+    status = models.CharField(max_length=16, choices=ContactStatus, default=ContactStatus.ACTIVE)
     batch = models.ForeignKey(
         ImportBatch,
         null=True,

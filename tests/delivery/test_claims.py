@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from delivery import claims
-from delivery.models import Attempt, Delivery, Mailing
+from delivery.models import Attempt, Delivery, Mailing, SendingIp
 from tests.support.platform import make_customer, make_list, make_mailing, make_pool
 
 ADDRESSES = [f"user{number}@r.example" for number in range(40)]
@@ -20,7 +20,7 @@ def make_due(name: str = "Asagao", count: int = 40) -> Mailing:
     return make_mailing(customer, recipients, now=timezone.now())
 
 
-def claim(*mailings: Mailing, limit: int = 100, token: str = "t", now: datetime | None = None):
+def claim(*mailings: Mailing, limit: int = 100, token: str = "1/1/t", now: datetime | None = None):
     now = now or timezone.now()
     return claims.claim(
         mailings=[mailing.pk for mailing in mailings], destination="other", since=0, limit=limit,
@@ -34,7 +34,7 @@ def test_a_claim_marks_rows_as_sending_with_a_lease() -> None:
     assert len(claimed) == 10
     rows = Delivery.objects.filter(state="sending")
     assert {row.pk for row in rows} == {item.id for item in claimed}
-    assert {row.claimed_by for row in rows} == {"t"}
+    assert {row.claimed_by for row in rows} == {"1/1/t"}
 
 
 @pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_given_back_rows_are_queued_or_deferred_as_before() -> None:
     Delivery.objects.filter(pk=claimed[0].id).update(attempts=1)
     ids = [item.id for item in claimed]
     assert claims.give_back(ids=ids, token="another worker") == 0
-    assert claims.give_back(ids=ids, token="t") == 2
+    assert claims.give_back(ids=ids, token="1/1/t") == 2
     states = [Delivery.objects.get(pk=item).state for item in ids]
     assert states == ["deferred", "queued"]
 
@@ -67,7 +67,8 @@ def test_given_back_rows_are_queued_or_deferred_as_before() -> None:
 @pytest.mark.django_db
 def test_a_lease_that_runs_out_brings_the_row_back_with_an_uncertain_attempt() -> None:
     mailing = make_due(count=1)
-    claim(mailing)
+    ip = SendingIp.objects.get()
+    claim(mailing, token=claims.new_token(pool_id=ip.pool_id, ip_id=ip.pk))
     now = timezone.now()
     assert claims.return_expired(now=now) == 0
     assert claims.return_expired(now=now + timedelta(minutes=16)) == 1
@@ -75,6 +76,7 @@ def test_a_lease_that_runs_out_brings_the_row_back_with_an_uncertain_attempt() -
     assert (row.state, row.reason, row.claimed_by) == ("deferred", "worker-lost", "")
     attempt = Attempt.objects.get()
     assert (attempt.delivery_id, attempt.verdict) == (row.pk, "uncertain")
+    assert (attempt.pool_id, attempt.ip_id, attempt.source) == (ip.pool_id, ip.pk, ip.address)
     assert len(claim(mailing, now=now + timedelta(minutes=17))) == 1
 
 

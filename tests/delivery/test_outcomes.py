@@ -48,7 +48,7 @@ def test_every_decision_is_an_allowed_move() -> None:
             assert state in DELIVERY_MOVES[DeliveryState.SENDING]
 
 
-def record(made: Outcome, claimed: claims.Claimed, token: str = "t") -> int:
+def record(made: Outcome, claimed: claims.Claimed, token: str = "1/1/t") -> int:
     result = outcomes.result_of(
         claimed, made, envelope_sender="b-x@bounce.example",
         expires_at=timezone.now() + timedelta(hours=1),

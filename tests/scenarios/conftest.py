@@ -31,7 +31,7 @@ def box(shared_box: Sandbox, settings: Any, tmp_path: Any) -> Sandbox:
 @pytest.fixture
 def engine(box: Sandbox, valkey: Any, transactional_db: None) -> "Iterator[Engine]":
     """What a worker process keeps."""
-    from delivery.engine import Engine  # noqa: PLC0415
+    from delivery.engine import Engine
 
     made = Engine()
     yield made
@@ -41,7 +41,7 @@ def engine(box: Sandbox, valkey: Any, transactional_db: None) -> "Iterator[Engin
 @pytest.fixture
 def work(engine: "Engine") -> Callable[[], int]:
     """One round of a worker: sweep, run every lane once, close; how many were claimed."""
-    from delivery import closing, dispatch, live  # noqa: PLC0415
+    from delivery import closing, dispatch, live
 
     def round_of_work() -> int:
         now = timezone.now()

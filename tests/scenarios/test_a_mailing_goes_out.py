@@ -1,4 +1,4 @@
-"""The main job: a mailing leaves through its pool, arrives as written, and every outcome is kept."""
+"""The main job: a mailing leaves through its pool, arrives as written, every outcome is kept."""
 
 import email
 import email.policy
@@ -69,8 +69,10 @@ def test_mail_arrives_as_it_was_written_and_its_signature_verifies(
     parsed = email.message_from_bytes(data, policy=email.policy.default)
     assert parsed["Subject"] == DRAFT.subject
     text, html = parsed.get_body(("plain",)), parsed.get_body(("html",))
-    assert text is not None and text.get_content().startswith("<花子>へ")
-    assert html is not None and "&lt;花子&gt;さん、こんにちは" in html.get_content()
+    assert text is not None
+    assert text.get_content().startswith("<花子>へ")
+    assert html is not None
+    assert "&lt;花子&gt;さん、こんにちは" in html.get_content()
     assert parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert str(parsed["List-Unsubscribe"]).startswith("<http://127.0.0.1:8000/u/")
     key = DkimKey.objects.get()

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox.internet import Internet, PortTaken, run
@@ -17,9 +18,13 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=2525, help="SMTP port of all hosts")
-        parser.add_argument("--dns-port", type=int, default=5300, help="DNS port on 127.0.0.1")
-        parser.add_argument("--directory", type=Path, default=Path("var/sandbox"))
+        parser.add_argument(
+            "--port", type=int, default=settings.SMTP_PORT, help="SMTP port of all hosts"
+        )
+        dns_port = settings.DNS_SERVERS[0][1] if settings.DNS_SERVERS else 5300
+        parser.add_argument("--dns-port", type=int, default=dns_port, help="DNS port on 127.0.0.1")
+        directory = Path(settings.SANDBOX_DIRECTORY or settings.VAR_DIR / "sandbox")
+        parser.add_argument("--directory", type=Path, default=directory)
         parser.add_argument("--scenario", type=Path, default=DEFAULT, help="TOML file")
 
     def handle(self, *args: Any, **options: Any) -> None:

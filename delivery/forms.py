@@ -1,0 +1,249 @@
+"""What people type in about mailings and pools: its shape only; delivery's verbs judge the rest."""
+
+import csv
+import logging
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from customers.models import Customer, RecipientList
+from delivery.drafts import Draft, Given, Problem
+from delivery.models import MailingKind
+from delivery.models.mailing import Charset
+from delivery.states import DeliveryState, MailingState
+from wire import mime
+
+log = logging.getLogger(__name__)
+
+# Names that the column of addresses has in the files people have.
+ADDRESS_COLUMNS = frozenset(
+    {"address", "email", "e-mail", "mail", "メール", "メールアドレス", "アドレス"}
+)
+
+
+class FilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files; the value is a list."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        return [super(FilesField, self).clean(item, initial) for item in data or []]
+
+
+class ComposeForm(forms.Form):
+    """A new mailing of one customer."""
+
+    lists = forms.ModelMultipleChoiceField(
+        RecipientList.objects.none(),
+        label=gettext_lazy("Lists"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    recipients = forms.CharField(
+        label=gettext_lazy("Recipients given here"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "CSV: the first line names the columns, one of them “email”. Or one address a line."
+        ),
+    )
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
+        choices=MailingKind.choices,
+        initial=MailingKind.BULK,
+        help_text=gettext_lazy(
+            "Bulk mail carries a one-click unsubscribe link. Transactional mail goes first."
+        ),
+    )
+    from_name = forms.CharField(label=gettext_lazy("Sender name"), required=False, max_length=120)
+    from_address = forms.CharField(label=gettext_lazy("Sender address"), max_length=320)
+    reply_to = forms.CharField(label=gettext_lazy("Reply to"), required=False, max_length=320)
+    subject = forms.CharField(label=gettext_lazy("Subject"), required=False)
+    text = forms.CharField(
+        label=gettext_lazy("Text"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 12}),
+        help_text=gettext_lazy(
+            "Merge fields: {{ name }}, or {{ name | customer }} with a default. Always there: "
+            "{{ email }} and {{ unsubscribe_url }}."
+        ),
+    )
+    html = forms.CharField(
+        label=gettext_lazy("HTML"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        help_text=gettext_lazy("Optional. Sent beside the text."),
+    )
+    attachments = FilesField(
+        label=gettext_lazy("Attachments"),
+        required=False,
+        help_text=gettext_lazy("Browsers forget chosen files: after an error choose them again."),
+    )
+    charset = forms.ChoiceField(
+        label=gettext_lazy("Character encoding"), choices=Charset.choices, initial=Charset.UTF8
+    )
+    needs_tls = forms.BooleanField(
+        label=gettext_lazy("Send over TLS only"),
+        required=False,
+        help_text=gettext_lazy("Receivers without TLS will not get it."),
+    )
+    headers = forms.CharField(
+        label=gettext_lazy("Further headers"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=gettext_lazy("One a line, for example X-Campaign: spring."),
+    )
+    at = forms.ChoiceField(
+        label=gettext_lazy("When"),
+        choices=[("now", gettext_lazy("At once")), ("later", gettext_lazy("At this time"))],
+        initial="now",
+        widget=forms.RadioSelect,
+    )
+    scheduled_at = forms.DateTimeField(
+        label=gettext_lazy("Time"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lists = cast("forms.ModelMultipleChoiceField[RecipientList]", self.fields["lists"])
+        lists.queryset = RecipientList.objects.filter(customer=customer).order_by("name")
+
+    def clean_recipients(self) -> list[Given]:
+        try:
+            return read_given(self.cleaned_data["recipients"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_headers(self) -> tuple[tuple[str, str], ...]:
+        lines = [line for line in self.cleaned_data["headers"].splitlines() if line.strip()]
+        if odd := next((line for line in lines if ":" not in line), None):
+            raise forms.ValidationError(
+                _("“%(line)s” is no header: write a name, a colon and a value.")
+                % {"line": odd[:60]}
+            )
+        pairs = [line.partition(":") for line in lines]
+        return tuple((name.strip(), value.strip()) for name, _colon, value in pairs)
+
+    def clean_attachments(self) -> list[UploadedFile]:
+        files: list[UploadedFile] = self.cleaned_data["attachments"]
+        size, limit = sum(file.size or 0 for file in files), settings.ATTACHMENT_LIMIT_MB
+        if size > limit * 1_000_000:  # refused before anything is read into memory
+            figures = {"size": f"{size / 1_000_000:.1f}", "limit": limit}
+            problem = str(Problem("attachments", "attachments-too-large", figures))
+            log.warning("Mailing not queued: %s", problem)
+            raise forms.ValidationError(problem)
+        return files
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("at") == "now":
+            values["scheduled_at"] = None
+        elif not values.get("scheduled_at") and "scheduled_at" not in self.errors:
+            self.add_error("scheduled_at", _("Say when, or choose “At once”."))
+        return values
+
+    def draft(self) -> Draft:
+        """The content, with the line ends of Python."""
+        values = self.cleaned_data
+        return Draft(
+            subject=values["subject"],
+            from_address=values["from_address"],
+            text=values["text"].replace("\r\n", "\n"),
+            html=values["html"].replace("\r\n", "\n"),
+            from_name=values["from_name"],
+            reply_to=values["reply_to"],
+            headers=values["headers"],
+            charset=values["charset"],
+            kind=values["kind"],
+            needs_tls=values["needs_tls"],
+            attachments=tuple(_attachment(file) for file in values["attachments"]),
+        )
+
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Each problem at its field."""
+        for problem in problems:
+            self.add_error(problem.field if problem.field in self.fields else None, str(problem))
+
+
+def _attachment(file: UploadedFile) -> mime.Attachment:
+    kind = file.content_type or "application/octet-stream"
+    return mime.Attachment(file.name or "attachment", kind, file.read())
+
+
+def read_given(text: str) -> list[Given]:
+    """Recipients from CSV with a header line, or from lines that are only addresses.
+
+    Raises ValueError with a sentence for a table without a column of addresses.
+    """
+    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    if not rows:
+        return []
+    if all(len(row) == 1 for row in rows) and "@" in rows[0][0]:
+        return [Given(row[0].strip()) for row in rows]
+    names = [name.strip() for name in rows[0]]
+    place = next((n for n, name in enumerate(names) if name.lower() in ADDRESS_COLUMNS), None)
+    if place is None:
+        raise ValueError(_("No column is named “email”. Name the columns in the first line."))
+    return [_given(row, names, place) for row in rows[1:]]
+
+
+def _given(row: Sequence[str], names: Sequence[str], place: int) -> Given:
+    cells = [cell.strip() for cell in row] + [""] * (len(names) - len(row))
+    fields = dict(zip(names, cells, strict=False))
+    return Given(
+        cells[place], {name: value for name, value in fields.items() if name != names[place]}
+    )
+
+
+class MailingFilter(forms.Form):
+    """What of the mailings is listed."""
+
+    q = forms.CharField(label=gettext_lazy("Subject contains"), required=False, max_length=200)
+    customer = forms.ModelChoiceField(
+        Customer.objects.none(),
+        label=gettext_lazy("Customer"),
+        required=False,
+        empty_label=gettext_lazy("All"),
+    )
+    state = forms.ChoiceField(label=gettext_lazy("State"), required=False)
+
+    def __init__(self, *args: Any, customers: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("forms.ModelChoiceField[Customer]", self.fields["customer"]).queryset = customers
+        state = cast("forms.ChoiceField", self.fields["state"])
+        state.choices = [("", gettext_lazy("All")), *MailingState.choices]
+
+
+class RecipientFilter(forms.Form):
+    """Which recipients of a mailing are listed."""
+
+    address = forms.CharField(label=gettext_lazy("Address"), required=False, max_length=320)
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *DeliveryState.choices],
+    )
+    reason = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
+
+
+class ReasonForm(forms.Form):
+    """Why something is done: every change of the platform's routes says so."""
+
+    why = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )

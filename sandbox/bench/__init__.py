@@ -1,0 +1,11 @@
+"""Measurements that anyone can repeat: `manage.py bench NAME`, one module a benchmark.
+
+A benchmark is a module with `add_arguments(parser)` and `run(options) -> Result`, named below. It
+runs in an instance of its own (sandbox.bench.throwaway), whose database is empty and migrated.
+"""
+
+from typing import Final
+
+BENCHES: Final = {
+    "import": "sandbox.bench.contact_import",
+}

@@ -1,0 +1,1 @@
+"""The demonstration: a small Japanese platform whose mail goes through the sandbox."""

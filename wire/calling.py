@@ -8,6 +8,7 @@ import errno
 import socket
 import ssl
 from dataclasses import dataclass, field
+from typing import cast
 
 import aiosmtplib
 
@@ -29,7 +30,7 @@ class Door:
     password: str = field(default="", repr=False)
 
 
-class BrokenError(Exception):
+class Broken(Exception):
     """The connection is of no more use: why, and what the receiver said if it said it."""
 
     def __init__(self, phase: Phase, reason: str, reply: Reply | None = None) -> None:
@@ -77,15 +78,18 @@ class Caller:
             start_tls=False,
             tls_context=self.context,
         )
+        transport: asyncio.BaseTransport | None = None
         try:
             await self._welcomed(client)
+            transport = client.transport
             await self._introduced(client)
             if self.door.tls is not TlsMode.none and not self.door.implicit_tls:
                 await self._encrypted(client)
+            transport = client.transport
             if self.door.username:
                 await self._logged_in(client)
         except BaseException:
-            client.close()
+            hang_up(client, transport)
             raise
         return client
 
@@ -95,7 +99,7 @@ class Caller:
             f"connect to {door.host} [{door.address}]:{door.port} from {source.address or 'any'}"
         )
         if self.policy.loopback_only and not is_loopback(door.address):
-            raise BrokenError(Phase.connect, "refused-destination")
+            raise Broken(Phase.connect, "refused-destination")
         family = socket.AF_INET6 if ":" in door.address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -108,7 +112,7 @@ class Caller:
         except OSError as error:
             sock.close()
             self.talk.event(str(error) or type(error).__name__)
-            raise BrokenError(Phase.connect, _connect_reason(error)) from error
+            raise Broken(Phase.connect, _connect_reason(error)) from error
         except BaseException:
             sock.close()
             raise
@@ -120,7 +124,7 @@ class Caller:
         except (aiosmtplib.SMTPException, OSError) as error:
             if isinstance(error.__cause__, ssl.SSLError):
                 self.talk.event(str(error.__cause__))
-                raise BrokenError(Phase.starttls, "tls-failed") from error
+                raise Broken(Phase.starttls, "tls-failed") from error
             raise self._heard(Phase.banner, error) from error
         self.talk.heard(read_reply(*banner))
 
@@ -150,7 +154,7 @@ class Caller:
     async def _encrypted(self, client: aiosmtplib.SMTP) -> None:
         if not client.supports_extension("starttls"):
             if self.door.tls is TlsMode.required:
-                raise BrokenError(Phase.starttls, "tls-required")
+                raise Broken(Phase.starttls, "tls-required")
             return
         self.talk.said("STARTTLS")
         try:
@@ -158,7 +162,7 @@ class Caller:
         except (aiosmtplib.SMTPException, OSError) as error:
             end = self._heard(Phase.starttls, error)
             self.talk.event(f"TLS failed: {error}")
-            raise BrokenError(Phase.starttls, "tls-failed", end.reply) from error
+            raise Broken(Phase.starttls, "tls-failed", end.reply) from error
         self.talk.event(cipher_of(client))
         # What was offered in the clear is forgotten (RFC 3207 4.2).
         await self._introduced(client)
@@ -172,33 +176,41 @@ class Caller:
         except (aiosmtplib.SMTPException, ValueError) as error:
             end = self._heard(Phase.auth, error)
             self.talk.event(f"log-in failed: {error}")
-            raise BrokenError(Phase.auth, "auth-failed", end.reply) from error
+            raise Broken(Phase.auth, "auth-failed", end.reply) from error
         self.talk.heard(read_reply(*answer))
 
-    def _heard(self, phase: Phase, error: BaseException) -> BrokenError:
+    def _heard(self, phase: Phase, error: BaseException) -> Broken:
         end = broken(phase, error)
         if end.reply is not None:
             self.talk.heard(end.reply)
         return end
 
 
-def broken(phase: Phase, error: BaseException) -> BrokenError:
+def hang_up(client: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None) -> None:
+    """Cut the connection. `close` alone waits until the host has read all, and answered in TLS."""
+    client.close()
+    if transport is not None:
+        cast("asyncio.Transport", transport).abort()
+
+
+def broken(phase: Phase, error: BaseException) -> Broken:
     """What an error of aiosmtplib or of the network means for the connection."""
     if isinstance(error, TimeoutError):
-        return BrokenError(phase, "timeout")
+        return Broken(phase, "timeout")
     if isinstance(error, aiosmtplib.SMTPResponseException):
         reply = read_reply(error.code, error.message)
         # aiosmtplib gives -1 to what is no reply at all.
         reason = "smtp-reply" if 400 <= reply.code < 600 else "protocol-error"
-        return BrokenError(phase, reason, reply if reply.code > 0 else None)
+        return Broken(phase, reason, reply if reply.code > 0 else None)
     if isinstance(error, OSError):
-        return BrokenError(phase, "connection-lost")
-    return BrokenError(phase, "protocol-error")
+        return Broken(phase, "connection-lost")
+    return Broken(phase, "protocol-error")
 
 
 def cipher_of(client: aiosmtplib.SMTP) -> str:
     """Such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" when the connection is in the clear."""
-    encrypted = client.get_transport_info("ssl_object")
+    transport = client.transport
+    encrypted = transport.get_extra_info("ssl_object") if transport is not None else None
     return f"{encrypted.version()} {encrypted.cipher()[0]}" if encrypted is not None else ""
 
 

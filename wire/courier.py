@@ -3,25 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from wire.calling import tls_context
 from wire.dns import Resolver
-from wire.letters import Letter, Policy, Relay, Source, TlsMode
-from wire.outcomes import Outcome, Phase, Reply, Verdict
+from wire.letters import Letter, Policy, Relay, Source
+from wire.outcomes import Outcome
 from wire.places import Terms
 from wire.rounds import Round
-from wire.smtp import tls_context
-
-__all__ = [
-    "Courier",
-    "Letter",
-    "Outcome",
-    "Phase",
-    "Policy",
-    "Relay",
-    "Reply",
-    "Source",
-    "TlsMode",
-    "Verdict",
-]
 
 
 class Courier:
@@ -43,12 +30,14 @@ class Courier:
         """Deliver; `report` is called once for each letter, as soon as its outcome is known.
 
         `may_continue` is asked before each letter; once it says no, connections are closed and
-        the letters not tried are returned. What either of them raises ends the round, in an
-        ExceptionGroup.
+        the letters not tried are returned. What either of them raises ends the round at once, in
+        an ExceptionGroup; a letter that was on the wire then has no report.
         """
         trip = Round(self._terms, report, may_continue)
         trip.sort(letters)
         async with asyncio.TaskGroup() as crew:
             for _ in range(min(self._terms.policy.max_sessions, len(letters))):
                 crew.create_task(trip.work())
+        # Sockets close in the next turn of the loop, which may be its last.
+        await asyncio.sleep(0)
         return trip.left_over()

@@ -129,11 +129,10 @@ class Resolver:
                     "may not ask; name one in 127.0.0.0/8 or ::1"
                 )
         self._stub = dns.asyncresolver.Resolver(configure=False)
-        self._stub.nameservers = [
-            dns.nameserver.Do53Nameserver(address, port) for address, port in nameservers
-        ]
+        self._stub.nameservers = [dns.nameserver.Do53Nameserver(*pair) for pair in nameservers]
         self._stub.lifetime = timeout
-        self._stub.timeout = min(2.0, timeout)
+        # Each nameserver gets its turn within the time, though those before it are dead.
+        self._stub.timeout = min(2.0, timeout / max(len(nameservers), 1))
         self._cache_size = cache_size
         self._random = random or SystemRandom()
         self._cache: dict[_Question, tuple[float, _RawAnswer]] = {}

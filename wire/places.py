@@ -9,10 +9,11 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
+from wire.calling import Door
 from wire.dns import MailHost, Resolver
 from wire.letters import Letter, Policy, Relay, Source, TlsMode
 from wire.outcomes import Conversation, Outcome, Phase, Verdict
-from wire.smtp import Door, Session, open_session
+from wire.smtp import Session, open_session
 
 # So many addresses are tried for one connection, as Postfix does: a domain with forty dead hosts
 # would hold a berth for longer than the batch is leased.

@@ -6,6 +6,7 @@ a late reply would be taken for the answer to the next command.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib.protocol import PERIOD_REGEX, SMTPProtocol, normalize_message_line_endings
 
-from wire.calling import BrokenError, Caller, Door, broken, cipher_of, tls_context
-from wire.letters import Letter, Policy, Source, TlsMode
+from wire.calling import Broken, Caller, Door, broken, cipher_of, hang_up
+from wire.letters import Letter, Policy, Source
 from wire.outcomes import (
     Conversation,
     Outcome,
@@ -25,21 +26,6 @@ from wire.outcomes import (
     read_reply,
     verdict_of,
 )
-
-__all__ = [
-    "Door",
-    "Letter",
-    "Outcome",
-    "Phase",
-    "Policy",
-    "Reply",
-    "Session",
-    "Source",
-    "TlsMode",
-    "Verdict",
-    "open_session",
-    "tls_context",
-]
 
 # What fits into the socket's buffers at once. Of a longer message we wait until it has left before
 # we end it: if the connection breaks before that, the receiver cannot have taken the letter.
@@ -71,14 +57,10 @@ async def open_session(
     """Connect, greet, encrypt and log in. An outcome says why it came to nothing."""
     try:
         client = await Caller(door, source, policy, context, talk).call()
-    except BrokenError as end:
+    except Broken as end:
         talk.event(f"{end.reason} at {end.phase}")
-        # A refusal by the host stands for all its letters; all else is worth another try.
-        verdict = Verdict.deferred
-        if end.reason == "smtp-reply" and end.reply is not None:
-            verdict = verdict_of(end.reply)
         return talk.outcome(
-            verdict,
+            _verdict_when_shut_out(end),
             end.phase,
             end.reason,
             reply=end.reply,
@@ -97,6 +79,7 @@ class Session:
         self.door = door
         self.tls = cipher_of(client)
         self._client = client
+        self._transport = client.transport
         self._policy = policy
         # The first letter's conversation begins with the opening of the connection.
         self._opening: Conversation | None = talk
@@ -123,7 +106,7 @@ class Session:
         self._delivered += 1
         try:
             end = await self._transact(letter, talk)
-        except BrokenError as broke:
+        except Broken as broke:
             self.abort()
             talk.event(f"{broke.reason} at {broke.phase}")
             end = _End(_verdict_when(broke), broke.phase, broke.reason, broke.reply)
@@ -142,16 +125,13 @@ class Session:
 
     async def close(self) -> None:
         """Say QUIT and hang up; errors no longer matter."""
-        try:
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):
             await self._client.quit(timeout=min(QUIT_TIMEOUT, self._policy.command_timeout))
-        except (aiosmtplib.SMTPException, OSError):
-            pass
-        finally:
-            self.abort()
+        self.abort()
 
     def abort(self) -> None:
         """Hang up without a word."""
-        self._client.close()
+        hang_up(self._client, self._transport)
 
     def _conversation(self) -> Conversation:
         talk, self._opening = self._opening, None
@@ -210,13 +190,13 @@ class Session:
         reply = read_reply(*answer)
         talk.heard(reply)
         if not 200 <= reply.code < 600:
-            raise BrokenError(phase, "protocol-error", reply)
+            raise Broken(phase, "protocol-error", reply)
         return reply
 
     async def _hand_over(self, stuffed: bytes, talk: Conversation) -> _End:
         protocol = self._client.protocol
         if protocol is None:
-            raise BrokenError(Phase.data, "connection-lost")
+            raise Broken(Phase.data, "connection-lost")
         talk.said(f"<{len(stuffed)} octets>")
         if len(stuffed) <= AT_ONCE:
             phase, reply = await self._put_at_once(protocol, stuffed)
@@ -261,11 +241,18 @@ class Session:
 
 def _refusal(phase: Phase, reply: Reply) -> _End:
     if not 400 <= reply.code < 600:
-        raise BrokenError(phase, "protocol-error", reply)  # an answer to another question than ours
+        raise Broken(phase, "protocol-error", reply)  # an answer to another question than ours
     return _End(verdict_of(reply), phase, "smtp-reply", reply)
 
 
-def _verdict_when(broke: BrokenError) -> Verdict:
+def _verdict_when_shut_out(end: Broken) -> Verdict:
+    """A refusal by the host stands for all its letters; all else is worth another try."""
+    if end.reply is None or end.reason != "smtp-reply":
+        return Verdict.deferred
+    return verdict_of(end.reply)
+
+
+def _verdict_when(broke: Broken) -> Verdict:
     return Verdict.uncertain if broke.phase is Phase.end_of_data else Verdict.deferred
 
 

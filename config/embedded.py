@@ -64,6 +64,16 @@ def services(var: Path, *, durable: bool = True) -> Iterator[None]:
         yield
         return
     make_writable(var)
+    try:
+        with lent(var, durable=durable):
+            yield
+    finally:
+        wait_until_stopped(var)
+
+
+@contextlib.contextmanager
+def lent(var: Path, *, durable: bool) -> Iterator[None]:
+    """Holds the users' lock around the block, and starts the servers if they do not run."""
     with opened(var, "users") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while a keeper is stopping the servers
         with opened(var, "start") as start:
@@ -76,7 +86,6 @@ def services(var: Path, *, durable: bool = True) -> Iterator[None]:
                 yield
         finally:
             fcntl.flock(users, fcntl.LOCK_UN)  # also for forked children, which share this lock
-    wait_until_stopped(var)
 
 
 def start_keeper(var: Path, *, durable: bool) -> None:

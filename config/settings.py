@@ -294,6 +294,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "kombu.transport.virtual.base": {"level": "ERROR"},  # at each stop: tasks are put back
         "mail.log": {"level": "WARNING"},  # aiosmtpd: every command of every session
     },
 }

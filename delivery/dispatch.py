@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
+from random import choice
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,11 +22,11 @@ from delivery.recorder import Recorder
 from delivery.routing import Ip
 from delivery.watch import Watch
 from wire.addresses import parse
+from wire.courier import Courier
 from wire.letters import Letter, TlsMode
 from wire.outcomes import Outcome
 
 log = logging.getLogger(__name__)
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Batch:
     """One claimed batch on its route."""
 
     lane: lanes.Lane
+    epoch: int  # of the routes by which it was claimed
     ip: Ip
+    pool_ips: Sequence[Ip]
     token: str
     mailings: dict[int, lanes.Active]
     claimed: Sequence[Claimed]
@@ -62,7 +66,7 @@ def _claim(engine: Engine, lane: lanes.Lane, now: datetime) -> Batch | None:
     table = engine.table()
     pool = table.pools.get(lane.pool_id)
     ip = next((ip for ip in pool.ips if ip.id == lane.ip_id), None) if pool else None
-    if ip is None:  # it left the pool since the sweep
+    if pool is None or ip is None:  # it left the pool since the sweep
         return None
     mailings = lanes.routed(lanes.active(), table, lane.pool_id)
     token = claims.new_token(pool_id=lane.pool_id, ip_id=lane.ip_id)
@@ -75,7 +79,8 @@ def _claim(engine: Engine, lane: lanes.Lane, now: datetime) -> Batch | None:
         until=now + timedelta(seconds=settings.LEASE_SECONDS),
         now=now,
     )
-    return Batch(lane, ip, token, {mailing.id: mailing for mailing in mailings}, claimed)
+    by_id = {mailing.id: mailing for mailing in mailings}
+    return Batch(lane, engine.epoch, ip, pool.ips, token, by_id, claimed)
 
 
 def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
@@ -98,20 +103,34 @@ def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
 
 
 def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
-    carrier = outcomes.Carrier(batch.lane.pool_id, batch.ip.id, batch.ip.address, batch.ip.helo)
-    group = lanes.group(batch.lane.destination)
-    courier = engine.courier(
-        batch.lane.pool_id,
-        batch.ip,
-        connections=group.max_connections,
-        letters=group.messages_per_connection,
-    )
-    by_id = {item.id: item for item in kept}
-    letters = [_letter(engine, batch, item) for item in kept]
+    """Send from the lane's IP; what it cannot reach, from one of the other address family."""
+    other = _other_family(batch)
+    unreached = _carry_from(engine, batch, batch.ip, kept, is_last=other is None)
+    if other is not None and unreached:
+        _carry_from(engine, batch, other, unreached, is_last=True)
+
+
+def _other_family(batch: Batch) -> Ip | None:
+    """An IP of the same pool that speaks the IP version which the lane's does not."""
+    version = ip_address(batch.ip.address).version
+    others = [ip for ip in batch.pool_ips if ip_address(ip.address).version != version]
+    return choice(others) if others else None  # noqa: S311 - spreads load, guards nothing
+
+
+def _carry_from(
+    engine: Engine, batch: Batch, ip: Ip, items: Sequence[Claimed], *, is_last: bool
+) -> list[Claimed]:
+    """Send and record; those that this IP cannot reach come back, unless it is the last one."""
+    by_id = {item.id: item for item in items}
+    unreached: list[Claimed] = []
+    carrier = outcomes.Carrier(batch.lane.pool_id, ip.id, ip.address, ip.helo)
     with Recorder(carrier=carrier, token=batch.token) as recorder:
 
         def report(letter: Letter, outcome: Outcome) -> None:
             item = by_id[letter.key]
+            if outcome.reason == "no-usable-address" and not is_last:
+                unreached.append(item)
+                return
             expires_at = batch.mailings[item.mailing_id].expires_at
             recorder.add(
                 outcomes.result_of(
@@ -119,9 +138,21 @@ def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
                 )
             )
 
-        watch = Watch(lane=batch.lane.name, epoch=engine.epoch)
-        untried = engine.run(watch.over(courier.carry, letters, report))
+        letters = [_letter(engine, batch, item) for item in items]
+        watch = Watch(lane=batch.lane.name, epoch=batch.epoch)
+        untried = engine.run(watch.over(_courier(engine, batch, ip).carry, letters, report))
     claims.give_back(ids=[letter.key for letter in untried], token=batch.token)
+    return unreached
+
+
+def _courier(engine: Engine, batch: Batch, ip: Ip) -> Courier:
+    group = lanes.group(batch.lane.destination)
+    return engine.courier(
+        batch.lane.pool_id,
+        ip,
+        connections=group.max_connections,
+        letters=group.messages_per_connection,
+    )
 
 
 def _letter(engine: Engine, batch: Batch, item: Claimed) -> Letter:

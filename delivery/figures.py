@@ -65,10 +65,15 @@ def shares(counts: Mapping[str, int], *, most: int | None = None) -> list[Share]
 
 def progress_of(counts: Mapping[str, int]) -> Progress:
     """From state -> count. The parts: accepted first, what is still open last."""
-    states = sorted(DeliveryState, key=lambda state: (not state.is_final, state != "accepted"))
+    states = sorted(DeliveryState, key=_place)
     ordered = {state.value: counts.get(state.value, 0) for state in states}
     final = sum(n for state, n in ordered.items() if DeliveryState(state).is_final)
     return Progress(sum(ordered.values()), final, shares(ordered))
+
+
+def _place(state: DeliveryState) -> tuple[bool, bool, bool]:
+    untouched = state == DeliveryState.QUEUED
+    return not state.is_final, state != DeliveryState.ACCEPTED, untouched
 
 
 def progress(mailings: Collection[Mailing]) -> dict[int, Progress]:
@@ -210,6 +215,13 @@ def queue_state(mailings: Collection[Mailing], *, now: datetime) -> QueueState:
     return QueueState(sums["open"] or 0, sums["oldest"], sums["late"] or 0)
 
 
+def deferrals(mailings: Collection[Mailing], *, most: int = 5) -> list[Share]:
+    """Why deliveries of these mailings wait for another attempt, the most frequent first."""
+    waiting = deliveries_of(mailings).filter(state=DeliveryState.DEFERRED)
+    rows = waiting.values_list("reason").annotate(n=Count("id")).order_by()
+    return shares(dict(rows), most=most)
+
+
 def expired_since(moment: datetime) -> int:
     """Deliveries that ran out of time since then."""
     recent = Mailing.objects.filter(Q(finished_at=None) | Q(finished_at__gte=moment))
@@ -224,9 +236,9 @@ def tallies(*, since: datetime) -> list[Tally]:
     """All attempts since then, counted by quarter of an hour, verdict and category."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT date_bin(%s, at, 'epoch'::timestamptz), verdict, category, count(*) FROM delivery_attempt"
-            " WHERE id >= %s AND at >= %s GROUP BY 1, 2, 3",
-            [timedelta(minutes=TALLY_MINUTES), floor_of(since), since],
+            "SELECT date_bin(%s::interval, at, 'epoch'::timestamptz), verdict, category, count(*)"
+            " FROM delivery_attempt WHERE id >= %s AND at >= %s GROUP BY 1, 2, 3",
+            [f"{TALLY_MINUTES} minutes", floor_of(since), since],
         )
         return [Tally(*row) for row in cursor.fetchall()]
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -35,7 +36,7 @@ class FilesField(forms.FileField):
 
     widget = FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[bytes]]":
         return [super(FilesField, self).clean(item, initial) for item in data or []]
 
 
@@ -120,6 +121,8 @@ class ComposeForm(forms.Form):
         super().__init__(*args, **kwargs)
         lists = cast("forms.ModelMultipleChoiceField[RecipientList]", self.fields["lists"])
         lists.queryset = RecipientList.objects.filter(customer=customer).order_by("name")
+        zone = timezone.get_current_timezone()
+        self.fields["scheduled_at"].help_text = _("Time zone: %(zone)s") % {"zone": zone}
 
     def clean_recipients(self) -> list[Given]:
         try:
@@ -137,8 +140,8 @@ class ComposeForm(forms.Form):
         pairs = [line.partition(":") for line in lines]
         return tuple((name.strip(), value.strip()) for name, _colon, value in pairs)
 
-    def clean_attachments(self) -> list[UploadedFile]:
-        files: list[UploadedFile] = self.cleaned_data["attachments"]
+    def clean_attachments(self) -> "list[UploadedFile[bytes]]":
+        files: list[UploadedFile[bytes]] = self.cleaned_data["attachments"]
         size, limit = sum(file.size or 0 for file in files), settings.ATTACHMENT_LIMIT_MB
         if size > limit * 1_000_000:  # refused before anything is read into memory
             figures = {"size": f"{size / 1_000_000:.1f}", "limit": limit}
@@ -178,7 +181,7 @@ class ComposeForm(forms.Form):
             self.add_error(problem.field if problem.field in self.fields else None, str(problem))
 
 
-def _attachment(file: UploadedFile) -> mime.Attachment:
+def _attachment(file: "UploadedFile[bytes]") -> mime.Attachment:
     kind = file.content_type or "application/octet-stream"
     return mime.Attachment(file.name or "attachment", kind, file.read())
 

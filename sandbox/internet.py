@@ -94,6 +94,14 @@ async def run(
         await _end_sessions()
 
 
+async def require_ports(scenario: Scenario, *, port: int, dns_port: int) -> None:
+    """Open and close everything once: PortTaken now, not in the middle of something long."""
+    with tempfile.TemporaryDirectory() as directory:
+        internet = Internet(scenario, Path(directory))
+        await internet.open(port=port, dns_port=dns_port)
+        internet.close()
+
+
 class Sandbox:
     """The box in a thread, for tests and drills: `with Sandbox() as box: ... box.dns, box.port`.
 
@@ -211,7 +219,8 @@ async def _end_sessions() -> None:
 
 
 def _sentence(what: str, where: str, port: int, error: OSError) -> str:
+    variable = f"DNS_SERVERS={where}:{port + 1}" if what == "DNS" else f"SMTP_PORT={port + 1}"
     return (
         f"The sandbox cannot listen for {what} on {where}, port {port} ({error.strerror}); "
-        "stop what uses it, or choose another port."
+        f"stop what uses it, or choose another port: {variable}."
     )

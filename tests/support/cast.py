@@ -88,3 +88,11 @@ def client_for() -> Callable[[Person], Client]:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def enter(
+    request: pytest.FixtureRequest, client_for: Callable[[Person], Client]
+) -> Callable[[str], Client]:
+    """The same by name: `enter("vera")`."""
+    return lambda name: client_for(request.getfixturevalue(name))

@@ -40,7 +40,7 @@ def make_pool(name: str, *addresses: str, signed: bool = False, **fields: Any) -
 
 
 def make_ip(pool: Pool, address: str, **fields: Any) -> SendingIp:
-    network = ".".join(address.split(".")[:3]) + ".0/24"
+    network = f"{address}/128" if ":" in address else address.rpartition(".")[0] + ".0/24"
     segment, _ = IpSegment.objects.get_or_create(network=network, defaults={"name": network})
     return SendingIp.objects.create(address=address, segment=segment, pool=pool, **fields)
 

@@ -1,5 +1,6 @@
 """manage.py demo: the whole product with a small platform, sending through the sandbox."""
 
+import asyncio
 import os
 import sys
 import threading
@@ -14,11 +15,13 @@ from django.utils import timezone
 from config import run
 from sandbox import reconcile
 from sandbox.demo import platform, story
+from sandbox.internet import PortTaken, require_ports
+from sandbox.scenario import load
 
 # The workers' patience: a demo ends in a minute, not in three days.
 PATIENCE = {
     "RETRY_LADDER": "2s,4s,8s,16s",
-    "RETRY_LIMIT": "45s",
+    "RETRY_LIMIT": "90s",
     "SMTP_CONNECT_TIMEOUT": "5s",
     "SMTP_COMMAND_TIMEOUT": "20s",
     "LEASE": "60s",
@@ -37,7 +40,8 @@ class Command(BaseCommand):
             raise CommandError("The demo runs with LOOPBACK_ONLY=true only: its mail is invented.")
         try:
             run.make_ready()
-        except run.PortTaken as error:
+            asyncio.run(self.require_sandbox_ports())
+        except (run.PortTaken, PortTaken) as error:
             raise CommandError(str(error), returncode=2) from None
         os.environ.update(PATIENCE | {"SANDBOX_DIRECTORY": settings.SANDBOX_DIRECTORY})
         password = story.password(Path(settings.VAR_DIR))
@@ -48,6 +52,10 @@ class Command(BaseCommand):
 
     def sandbox(self) -> dict[str, list[str]]:
         return {"sandbox": [sys.executable, "manage.py", "sandbox"]}
+
+    async def require_sandbox_ports(self) -> None:
+        dns_port = settings.DNS_SERVERS[0][1]
+        await require_ports(load(), port=settings.SMTP_PORT, dns_port=dns_port)
 
     def say(self, words: str) -> None:
         self.stdout.write(f"demo: {words}")

@@ -19,6 +19,7 @@ help:  ## show this list
 		printf '  %-12s %s\n' "$$target" "$$words"; done
 
 setup: $(PYTHON_INSTALLED) $(VENDOR) $(CATALOGUES:.po=.mo)  ## install everything below this directory
+	@:
 
 demo: setup  ## load the demo, send its mailings through the sandbox (ONCE=1: end when all is sent)
 	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
@@ -59,7 +60,7 @@ $(PYTHON_INSTALLED): requirements/dev.txt
 	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV)
 	@echo "Installing Python packages ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		--require-hashes -r requirements/dev.txt
+		--use-pep517 --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(NODE_INSTALLED): package-lock.json .npmrc | $(PYTHON_INSTALLED)
@@ -69,11 +70,10 @@ $(NODE_INSTALLED): package-lock.json .npmrc | $(PYTHON_INSTALLED)
 		echo "No Node.js >= 20 on PATH: installing it into $(VENV) ..."; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 			--require-hashes -r requirements/node.txt; \
-		PATH="$$PWD/$(BIN):$$PATH"; export PATH; \
+		PATH="$$PWD/$(BIN):$$PATH"; NODE_USE_SYSTEM_CA=1; export PATH NODE_USE_SYSTEM_CA; \
 	fi; \
 	echo "Installing web assets ..."; \
-	npm ci --silent || { \
-		echo "npm could not install the web assets: see its message with \`npm ci\`." >&2; exit 1; }
+	npm ci --loglevel=error --no-progress >&2
 	@touch $@
 
 $(VENDOR): $(NODE_INSTALLED) config/assets.py config/icons.py

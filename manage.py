@@ -9,7 +9,6 @@ import sys
 SERVERLESS = {
     "check",
     "collectstatic",
-    "fieldkey",
     "help",
     "sandbox",
     "templates",

@@ -21,7 +21,8 @@ from sandbox.store import Store
 FirstTries = dict[tuple[str, str, str], float]
 
 
-@dataclass(slots=True)
+# Without slots: aiosmtpd looks through its handler's members, which fails on Python 3.11.2 with them.
+@dataclass
 class Counter:
     """What the sessions of one host share: aiosmtpd calls the hooks by name.
 

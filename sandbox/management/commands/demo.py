@@ -65,11 +65,12 @@ class Command(BaseCommand):
         self.say(f"{settings.BASE_URL}  sign in as {platform.OPERATOR}, password {password}")
 
     def reconcile(self) -> int:
-        """Reconcile; 0 only when the books balance and the sandbox agrees."""
+        """0 only when the books balance, the sandbox agrees, and mail did arrive."""
         verdict = reconcile.verdict(Path(settings.SANDBOX_DIRECTORY))
         for name, value in verdict.figures().items():
             self.say(f"{name:26} {value}")
-        return 0 if verdict.ok else 1
+        arrived = verdict.comparison is not None and verdict.comparison.stored > 0
+        return 0 if verdict.ok and arrived else 1
 
 
 class Director:

@@ -1,0 +1,1 @@
+"""Blocklists, listings, incidents and their response. Empty until the blocklist watch is built."""

@@ -63,14 +63,14 @@ def require_edit(person: Person, customer: Customer) -> None:
 
 def members_only(view: View[P]) -> View[P]:
     """Anonymous visitors go to the sign-in."""
-    return cast("View[P]", login_required(view))
+    return login_required(view)
 
 
 def operators_only(view: View[P]) -> View[P]:
     """For the platform's own pages: members of customers find nothing there."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not person_of(request).is_operator:
             raise Http404
         return view(request, *args, **kwargs)
@@ -82,7 +82,7 @@ def operating_only(view: View[P]) -> View[P]:
     """For changes of the platform: operators who only look are refused."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not person_of(request).can_operate:
             raise PermissionDenied
         return view(request, *args, **kwargs)

@@ -37,9 +37,7 @@ def with_changes(**changes: object) -> Draft:
 def refused(customer: Customer, draft: Draft, *lists: RecipientList) -> list[str]:
     """The codes of the problems; nothing may have been stored."""
     with translation.override("en"), pytest.raises(MailingRefused) as caught:
-        mailings.create(
-            customer=customer, draft=draft, lists=lists, by="test", now=timezone.now()
-        )
+        mailings.create(customer=customer, draft=draft, lists=lists, by="test", now=timezone.now())
     assert not Mailing.objects.exists()
     assert not Delivery.objects.exists()
     return [problem.code for problem in caught.value.problems]

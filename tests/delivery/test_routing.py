@@ -30,20 +30,23 @@ FULL_FALLBACK = pool(FALLBACK, PoolRole.FALLBACK)
 
 def test_a_clean_home_pool_carries_the_mail() -> None:
     route = table(pool(HOME), PLAIN_FALLBACK, FULL_FALLBACK).route(7, Needs())
-    assert isinstance(route, PoolFacts) and route.id == HOME
+    assert isinstance(route, PoolFacts)
+    assert route.id == HOME
 
 
 def test_a_frozen_home_hands_over_to_the_first_rung() -> None:
     frozen = pool(HOME, is_active=False)
     route = table(frozen, PLAIN_FALLBACK, FULL_FALLBACK).route(7, Needs())
-    assert isinstance(route, PoolFacts) and route.id == PLAIN
+    assert isinstance(route, PoolFacts)
+    assert route.id == PLAIN
 
 
 def test_mail_that_needs_tls_skips_a_rung_without_it() -> None:
     frozen = pool(HOME, is_active=False)
     for needs in (Needs(tls=True), Needs(attachments=True)):
         route = table(frozen, PLAIN_FALLBACK, FULL_FALLBACK).route(7, needs)
-        assert isinstance(route, PoolFacts) and route.id == FALLBACK
+        assert isinstance(route, PoolFacts)
+        assert route.id == FALLBACK
 
 
 def test_mail_that_no_clean_pool_can_carry_is_held_not_degraded() -> None:
@@ -63,7 +66,8 @@ def test_mail_is_held_when_no_pool_is_clean() -> None:
 def test_a_quarantined_customer_sends_through_quarantine_only() -> None:
     pools = [pool(HOME), PLAIN_FALLBACK, FULL_FALLBACK, pool(QUARANTINE, PoolRole.QUARANTINE)]
     route = table(*pools, standing=StandingState.QUARANTINED).route(7, Needs())
-    assert isinstance(route, PoolFacts) and route.id == QUARANTINE
+    assert isinstance(route, PoolFacts)
+    assert route.id == QUARANTINE
 
 
 def test_a_quarantined_customer_never_falls_back_to_a_normal_pool() -> None:

@@ -35,4 +35,6 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Queues by kind of waiting: tasks that wait for receivers do not stand before the others.
+app.conf.task_routes = {"delivery.tasks.send": {"queue": "dispatch"}}
 app.autodiscover_tasks()

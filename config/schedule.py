@@ -11,6 +11,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "close mailings": {"task": "delivery.tasks.close", "schedule": 2.0},
     # Leases are minutes long; looking more often would find nothing.
     "return leases of dead workers": {"task": "delivery.tasks.return_leases", "schedule": 15.0},
+    # Imports that a crash cut short; others find them taken.
+    "resume imports": {"task": "customers.tasks.run_unfinished", "schedule": 60.0},
     # Made a week ahead, so a day's outage of beat costs nothing.
     "keep partitions": {"task": "delivery.tasks.keep_partitions", "schedule": 3600.0},
 }

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from customers.import_encodings import NAMES, UnknownEncoding, detect, has_nul
+from customers.import_encodings import NAMES, UnknownEncoding, detect, has_nul, open_text
 
 MAX_COLUMNS: Final = 50
 MAX_NAME: Final = 60  # characters of a field name, as RecipientList.fields holds them
@@ -90,7 +90,7 @@ def opened(path: Path) -> Iterator[Sheet]:
         raise BrokenFile(str(error)) from None
     check_nul(path, encoding)
     delimiter = detect_delimiter(path, encoding)
-    with path.open("rb") as raw, io.TextIOWrapper(raw, encoding, newline="") as file:
+    with open_text(path, encoding) as file:
         yield Sheet(file, encoding, delimiter)
 
 
@@ -98,9 +98,9 @@ def detect_delimiter(path: Path, encoding: str) -> str:
     """The one of comma, tab and semicolon that cuts the header into the most cells."""
 
     def cells(delimiter: str) -> int:
-        with path.open(encoding=encoding, newline="") as file:
+        with open_text(path, encoding) as file:
             try:
-                return len(next(csv.reader(file, delimiter=delimiter), []))
+                return len(next(csv.reader(file, delimiter=delimiter, strict=True), []))
             except csv.Error:
                 return 0
 
@@ -112,7 +112,7 @@ def check_nul(path: Path, encoding: str) -> None:
     if not has_nul(path, encoding):
         return
     delimiter = detect_delimiter(path, encoding)
-    with path.open(encoding=encoding, newline="") as file:
+    with open_text(path, encoding) as file:
         row, column = _find_nul(csv.reader(file, delimiter=delimiter))
     raise BrokenFile(
         f"Row {row:,}, column {column}: there is a NUL character, so this is no text file in"

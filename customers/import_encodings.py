@@ -1,6 +1,7 @@
 """In which encoding a file of addresses is written, decided on the whole file in bounded memory."""
 
 import codecs
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ _ESCAPE: Final = b"\x1b"
 # Lead bytes of Shift_JIS that EUC-JP does not know, and those of kanji in both.
 _SHIFT_JIS_ONLY: Final = bytes(c for c in range(0x81, 0xA0) if c not in (0x8E, 0x8F))
 _BOTH: Final = bytes(range(0xE0, 0x100))
+_WINDOWS_JIS: Final = "hatobin.windows-jis"  # the name of an error handler, see below
 # Python's cp932 lets bytes pass that Windows leaves undefined, so binary data would seem a text.
 _UNDEFINED: Final = ("\x80", "\xa0", "\uf8f0", "\uf8f1", "\uf8f2", "\uf8f3")
 
@@ -51,12 +53,19 @@ def detect(path: Path) -> str:
         if misfit is None:
             return codec
         misfits.append(misfit)
+        if codec == "utf-8" and _began_as_utf8(path, misfit):
+            break  # Shift_JIS would read the rest too, and make nonsense of all of it
     raise UnknownEncoding(_sentence(misfits))
+
+
+def open_text(path: Path, codec: str) -> "io.TextIOWrapper[io.BufferedReader]":
+    """The file as text, line ends unchanged; `buffer.tell()` says how many octets were read."""
+    return io.TextIOWrapper(path.open("rb"), codec, _errors(codec), newline="")
 
 
 def first_misfit(path: Path, codec: str) -> Misfit | None:
     """None when the whole file can be decoded."""
-    decoder = codecs.getincrementaldecoder(codec)("strict")
+    decoder = codecs.getincrementaldecoder(codec)(_errors(codec))
     octets = lines = 0
     blocks = _blocks(path)
     try:
@@ -98,6 +107,13 @@ def _candidates(path: Path) -> Iterator[str]:
         yield "cp932"
 
 
+def _began_as_utf8(path: Path, misfit: Misfit) -> bool:
+    """Characters of three octets or more before the misfit: other encodings have none by chance."""
+    with path.open("rb") as file:
+        text = file.read(min(misfit.octet - 1, BLOCK)).decode("utf-8", "ignore")
+    return sum(character >= "\u0800" for character in text) >= 2
+
+
 def _resembles_euc(path: Path) -> bool:
     """Kanji, but none of the octets with which most Shift_JIS characters begin."""
     kanji = False
@@ -114,12 +130,36 @@ def _undefined_at(text: str, octets: int, lines: int) -> tuple[int, int]:
     return octets + len(before.encode("cp932", "replace")) + 1, lines + before.count("\n") + 1
 
 
+def _errors(codec: str) -> str:
+    return _WINDOWS_JIS if codec == "iso2022_jp_ext" else "strict"
+
+
+def _windows_jis(error: UnicodeError) -> tuple[str, int]:
+    """Python's handler for ①, ㈱, 髙 in ISO-2022-JP: Windows writes them, RFC 1468 has them not.
+
+    The row and cell of the JIS table are turned into their place in Shift_JIS (JIS X 0208).
+    """
+    if isinstance(error, UnicodeDecodeError):
+        pair = error.object[error.start : error.start + 2]
+        if len(pair) == 2 and all(0x21 <= octet <= 0x7E for octet in pair):
+            row, cell = pair
+            first = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
+            second = cell + (0x7E if row % 2 == 0 else 0x1F if cell < 0x60 else 0x20)
+            text = bytes((first, second)).decode("cp932", "replace")
+            if len(text) == 1 and text != "\ufffd":
+                return text, error.start + 2
+    raise error
+
+
+codecs.register_error(_WINDOWS_JIS, _windows_jis)
+
+
 def _sentence(misfits: list[Misfit]) -> str:
     furthest = max(misfits, key=lambda misfit: misfit.octet)
     return (
-        f"The file cannot be read as {NAMES[furthest.codec]}: byte {furthest.octet:,} in line"
-        f" {furthest.line:,} does not fit, nor does it fit another supported encoding. Save the"
-        " file as CSV in UTF-8 or Shift_JIS and import it again."
+        f"The file is neither UTF-8, Shift_JIS nor another encoding that we know: as"
+        f" {NAMES[furthest.codec]}, byte {furthest.octet:,} in line {furthest.line:,} cannot be"
+        " read. Save the file as CSV in UTF-8 and import it again."
     )
 
 

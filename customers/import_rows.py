@@ -7,7 +7,7 @@ first row comes first.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from customers.csv_reading import Header
@@ -57,10 +57,20 @@ def digester(header: Header) -> Digest:
     return digest
 
 
-def split(line: bytes) -> tuple[bytes, int, bytes]:
-    """Key, row, and the rest as COPY wants it, of one line."""
-    key, _, rest = line.partition(b"\t")
-    return key, int(rest[:_ROW_DIGITS]) - _ROW_BASE, rest[_ROW_DIGITS + 1 :]
+def distinct(lines: Iterable[bytes], on_duplicate: Callable[[int, str], None]) -> Iterator[bytes]:
+    """Of sorted lines, the first of each key without its row number: four columns for COPY.
+
+    The others go to `on_duplicate` as (row, address).
+    """
+    last = b""
+    for line in lines:
+        key, _, rest = line.partition(b"\t")
+        if key == last:
+            address = rest[_ROW_DIGITS + 1 :].partition(b"\t")[0].decode()
+            on_duplicate(int(rest[:_ROW_DIGITS]) - _ROW_BASE, address)
+            continue
+        last = key
+        yield key + rest[_ROW_DIGITS:]
 
 
 def _careful(fields: Sequence[str], cells: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from django.db.backends.utils import CursorWrapper
 
 from customers.csv_reading import Header
 from customers.import_rejections import Rejection, RejectionSpool
-from customers.import_rows import split
+from customers.import_rows import distinct
 from customers.models import ContactStatus, ImportBatch, RecipientList, SuppressionReason
 
 # What a socket's buffer holds at once: so the server works on one piece while we make the next.
@@ -79,12 +79,16 @@ def store(
     """
     found = lock(batch.recipient_list_id)
     before = spool.count
-    distinct = _distinct(lines, header.address_name, spool)
+
+    def reject(row: int, address: str) -> None:
+        spool.add(Rejection(row, header.address_name, address, "duplicate"))
+
+    rows = distinct(lines, reject)
     prefix = _prefix(batch, found, now)
     if found.contacts.exists():
-        added, updated = _merge(distinct, prefix, found.pk)
+        added, updated = _merge(rows, prefix, found.pk)
     else:
-        added, updated = _copy("customers_contact", distinct, prefix), 0
+        added, updated = _copy("customers_contact", rows, prefix), 0
     _keep_unsubscribed(found)
     found.fields = [*found.fields, *(name for name in header.fields if name not in found.fields)]
     found.save(update_fields=["fields"])
@@ -99,21 +103,6 @@ def lock(list_id: int) -> RecipientList:
     return RecipientList.objects.select_for_update(no_key=True).get(pk=list_id)
 
 
-def _distinct(
-    lines: Iterator[bytes], address_name: str, spool: RejectionSpool
-) -> Iterator[tuple[bytes, bytes]]:
-    """(key, rest) of the first line of each key; the others are rejected."""
-    last = b""
-    for line in lines:
-        key, row, rest = split(line)
-        if key == last:
-            address = rest.partition(b"\t")[0].decode()
-            spool.add(Rejection(row, address_name, address, "duplicate"))
-            continue
-        last = key
-        yield key, rest
-
-
 def _prefix(batch: ImportBatch, found: RecipientList, now: datetime) -> bytes:
     constant = (
         found.pk, found.customer_id, batch.basis, ContactStatus.ACTIVE, batch.pk, now.isoformat()
@@ -121,19 +110,19 @@ def _prefix(batch: ImportBatch, found: RecipientList, now: datetime) -> bytes:
     return "".join(f"{value}\t" for value in constant).encode()
 
 
-def _copy(table: str, rows: Iterator[tuple[bytes, bytes]], prefix: bytes) -> int:
-    count = 0
+def _copy(table: str, rows: Iterator[bytes], prefix: bytes) -> int:
+    count, between = 0, b"\n" + prefix
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy,
     ):
-        while piece := [b"%b%b\t%b\n" % (prefix, *row) for row in islice(rows, _PIECE)]:
-            copy.write(b"".join(piece))
+        while piece := list(islice(rows, _PIECE)):
+            copy.write(prefix + between.join(piece) + b"\n")
             count += len(piece)
     return count
 
 
-def _merge(rows: Iterator[tuple[bytes, bytes]], prefix: bytes, list_id: int) -> tuple[int, int]:
+def _merge(rows: Iterator[bytes], prefix: bytes, list_id: int) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(_INCOMING)
         _copy("incoming", rows, prefix)

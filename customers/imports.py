@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from celery import current_app
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from customers import audit
 from customers.csv_reading import BrokenFile, Sheet, opened
@@ -49,7 +49,7 @@ class Upload(Protocol):
     def name(self) -> str | None: ...
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int | None: ...
 
     def chunks(self) -> Iterable[bytes]: ...
 
@@ -70,14 +70,14 @@ def receive(
     *, recipient_list: RecipientList, file: Upload, basis: Basis, by: audit.Actor, now: datetime
 ) -> ImportBatch:
     """Take a file for a list; the caller runs the import. Raises FileRefused."""
-    name = file.name or "file"
-    _check_size(name, file.size)
+    name, size = file.name or "file", file.size or 0
+    _check_size(name, size)
     batch = ImportBatch.objects.create(
         customer_id=recipient_list.customer_id,
         recipient_list=recipient_list,
         file_name=Path(name).name[:255],
         basis=basis,
-        bytes_total=file.size,
+        bytes_total=size,
         created_by=audit.person_of(by),
         created_at=now,
     )
@@ -99,8 +99,8 @@ def run(
     Only one process works on a batch. The others wait for its end, or with `wait=False` return
     the batch as it stands. `on_progress` is called with the batch about twice a second.
 
-    A fault of ours fails the batch and is raised; when the database has gone away, the batch
-    stays unfinished, and a later call begins it again.
+    A fault of ours fails the batch and is raised. On OperationalError (the database went away,
+    or its disk is full) the batch stays unfinished, and a later call begins it again.
     """
     with _claimed(batch_id, wait=wait) as mine:
         batch = ImportBatch.objects.select_related("recipient_list").get(pk=batch_id)
@@ -150,7 +150,7 @@ def _keep(file: Upload, path: Path) -> None:
 
 
 def _enqueue(batch_id: int) -> None:
-    current_app.send_task(TASK, kwargs={"batch_id": batch_id}, queue="default")
+    current_app.send_task(TASK, kwargs={"batch_id": batch_id})
 
 
 @contextmanager
@@ -181,11 +181,12 @@ def _run(batch: ImportBatch, now: datetime, on_progress: Report | None) -> None:
         _fail(batch, str(error), clock())
     except FileNotFoundError:
         _fail(batch, "The uploaded file is no longer on the server: upload it again.", clock())
+    except OperationalError:  # the database went away or is full: the sweep tries again
+        raise
     except Exception:
-        if connection.is_usable():
-            words = f"The import stopped by a fault of ours, noted in the log as import {batch.pk}."
-            _fail(batch, f"{words} The list is as it was. Import the file again.", clock())
-            logger.exception("import %s failed", batch.pk)
+        words = f"The import stopped by a fault of ours, noted in the log as import {batch.pk}."
+        _fail(batch, f"{words} The list is as it was. Import the file again.", clock())
+        logger.exception("import %s failed", batch.pk)
         raise
 
 

@@ -65,6 +65,8 @@ def add_contact(
     except InvalidAddress as error:
         raise ListRefused(str(error)) from None
     values = {field_name(name): value for name, value in attributes.items()}
+    if "" in values:
+        raise ListRefused("An attribute has no name with letters or digits: name it, or drop it.")
     found = lock(recipient_list.pk)
     contact, created = Contact.objects.get_or_create(
         recipient_list=found,

@@ -1,4 +1,4 @@
-"""Celery's face of customers: ids in, one verb, nothing out."""
+"""Celery's face of customers: ids in, one verb, nothing out. All on the default queue."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -6,13 +6,13 @@ from django.utils import timezone
 from customers import imports
 
 
-@shared_task(queue="default", acks_late=True, ignore_result=True)
+@shared_task
 def run_import(*, batch_id: int, **_: object) -> None:
     """Import one uploaded file."""
     imports.run(batch_id=batch_id, now=timezone.now(), wait=False)
 
 
-@shared_task(queue="default", acks_late=True, ignore_result=True)
+@shared_task
 def run_unfinished(**_: object) -> None:
     """Begin again what a dead worker left, or what Redis lost."""
     for batch_id in imports.unfinished(now=timezone.now()):

@@ -8,7 +8,7 @@ from delivery import claims, closing, dispatch, lanes, live, mailings, partition
 from delivery.engine import engine
 
 
-@shared_task(queue="default", soft_time_limit=60)
+@shared_task(soft_time_limit=60)
 def sweep(**_: object) -> None:
     """Send a task to every lane with due mail."""
     for lane in dispatch.sweep(engine=engine(), now=timezone.now()):
@@ -17,7 +17,7 @@ def sweep(**_: object) -> None:
         )  # type: ignore[attr-defined]
 
 
-@shared_task(queue="dispatch", soft_time_limit=1800)
+@shared_task(soft_time_limit=1800)
 def send(*, pool_id: int, ip_id: int, destination: str, share: int, **_: object) -> None:
     """Work on one lane; go on with another task while it has mail."""
     lane = lanes.Lane(pool_id, ip_id, destination, share)
@@ -29,21 +29,21 @@ def send(*, pool_id: int, ip_id: int, destination: str, share: int, **_: object)
         send.delay_on_commit(pool_id=pool_id, ip_id=ip_id, destination=destination, share=share)  # type: ignore[attr-defined]
 
 
-@shared_task(queue="default")
+@shared_task
 def release_due(**_: object) -> None:
     """Release the mailings whose time has come."""
     for mailing_id in mailings.due(now=timezone.now()):
         release.delay_on_commit(mailing_id=mailing_id)  # type: ignore[attr-defined]
 
 
-@shared_task(queue="default")
+@shared_task
 def release(*, mailing_id: int, **_: object) -> None:
     """Write one mailing's deliveries, then ring the bell."""
     if mailings.release(mailing_id=mailing_id, now=timezone.now()) is not None:
         sweep.delay_on_commit()  # type: ignore[attr-defined]
 
 
-@shared_task(queue="default")
+@shared_task
 def close(**_: object) -> None:
     """End what is overdue, cancelled or complete."""
     now = timezone.now()
@@ -52,13 +52,13 @@ def close(**_: object) -> None:
     closing.finish(now=now)
 
 
-@shared_task(queue="default")
+@shared_task
 def return_leases(**_: object) -> None:
     """Bring back what dead workers held."""
     claims.return_expired(now=timezone.now())
 
 
-@shared_task(queue="default")
+@shared_task
 def keep_partitions(**_: object) -> None:
     """Make the coming days' partitions, drop those past retention."""
     now = timezone.now()

@@ -21,7 +21,7 @@ from sandbox.store import Store
 FirstTries = dict[tuple[str, str, str], float]
 
 
-# Without slots: aiosmtpd looks through its handler's members, which fails on Python 3.11.2 with them.
+# Without slots: with them aiosmtpd fails on Python 3.11.2, where it looks through the members.
 @dataclass
 class Counter:
     """What the sessions of one host share: aiosmtpd calls the hooks by name.

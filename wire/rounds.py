@@ -20,6 +20,7 @@ from wire.dns import (
     NullMx,
     Unknown,
 )
+from wire.envelopes import Transaction
 from wire.letters import Letter, TlsMode, is_safe
 from wire.outcomes import Conversation, Outcome, Phase, Verdict
 from wire.places import Place, Queue, Terms
@@ -149,12 +150,32 @@ class Round:
                 if self._stopped:
                     queue.letters.appendleft(letter)
                     break
-                self._report(letter, await session.deliver(letter))
+                await self._stream(session, queue, letter)
         finally:
             queue.live -= 1  # before the farewell: from here on we take no more letters
             if session is not None:
                 await session.close()
         return True
+
+    async def _stream(self, session: Session, queue: Queue, letter: Letter) -> None:
+        """Deliver letter after letter, each begun behind the one before, until there is a gap."""
+        begun: deque[Transaction] = deque([session.begin(letter)])
+
+        def behind() -> None:
+            following = self._next(queue) if session.may_take_more else None
+            if following is not None:
+                begun.append(session.begin(following))
+
+        while begun:
+            transaction = begun.popleft()
+            outcome = await session.finish(transaction, behind)
+            if outcome is None:
+                begun.appendleft(transaction)
+                break
+            self._report(transaction.letter, outcome)
+            if not session.is_open:
+                break
+        queue.letters.extendleft(transaction.letter for transaction in reversed(begun))
 
     async def _ready(
         self, place: Place, queue: Queue, session: Session | None

@@ -110,8 +110,13 @@ class ContactStatus(models.TextChoices):
 class Contact(models.Model):
     """One address in one list. `key` is wire.addresses' canonical form."""
 
+    # Without a database constraint: looking it up for each row of an import costs seconds a million.
     recipient_list = models.ForeignKey(
-        RecipientList, on_delete=models.CASCADE, related_name="contacts", db_index=False
+        RecipientList,
+        on_delete=models.CASCADE,
+        related_name="contacts",
+        db_index=False,
+        db_constraint=False,
     )
     customer = models.ForeignKey(
         Customer, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False

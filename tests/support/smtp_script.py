@@ -27,6 +27,7 @@ FRIENDLY: Mapping[str, Reply] = {
     "RCPT": "250 2.1.5 OK",
     "DATA": "354 Go ahead",
     ".": "250 2.0.0 OK",
+    "BDAT": "250 2.0.0 OK",
     "RSET": "250 2.0.0 OK",
     "QUIT": "221 2.0.0 Bye",
 }
@@ -76,11 +77,18 @@ class Script:
         while await self._answer(writer, self.reply_to(line)):
             if line == "DATA" and self._said_354:
                 line = "."
-                content = await reader.readuntil(b"\r\n.\r\n")
-                self.messages.append(content[:-3])
+                self.messages.append(await self._message(reader))
                 continue
             line = (await reader.readuntil(b"\r\n")).decode().removesuffix("\r\n")
             heard.append(line)
+            if line.startswith("BDAT"):
+                self.messages.append(await reader.readexactly(int(line.split()[1])))
+
+    async def _message(self, reader: asyncio.StreamReader) -> bytes:
+        lines = []
+        while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
+            lines.append(line)
+        return b"".join(lines)
 
     async def _answer(self, writer: asyncio.StreamWriter, reply: str) -> bool:
         self._said_354 = reply.startswith("354")

@@ -1,0 +1,116 @@
+"""One letter's transaction on paper: what is said, what the host's offers rule out, how it ends."""
+
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from wire.calling import Broken
+from wire.letters import Letter
+from wire.outcomes import Conversation, Phase, Reply, Verdict, verdict_of
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one transaction ended."""
+
+    verdict: Verdict
+    phase: Phase
+    reason: str
+    reply: Reply | None = None
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A letter that a session has begun with. `end` is set when it ended before the wire."""
+
+    letter: Letter
+    talk: Conversation
+    message: bytes = b""
+    end: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the host's last EHLO offered."""
+
+    size: int  # octets; 0: no limit, -1: not offered
+    eight_bit: bool
+    utf8: bool
+    pipelining: bool
+    chunking: bool
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether an envelope may go out before the message of the letter before is answered.
+
+        Not with chunks: there the message goes with the envelope, and two would be uncertain at
+        once when the connection is lost.
+        """
+        return self.pipelining and not self.chunking
+
+
+def offers_of(client: aiosmtplib.SMTP) -> Offers:
+    """Read the answer to EHLO (RFC 1870, 2920, 3030, 6152, 6531)."""
+    offers = client.supports_extension
+    limit = client.esmtp_extensions.get("size", "")
+    # "SIZE" or "SIZE 0" sets no limit (RFC 1870 section 4).
+    size = int(limit) if limit.isdecimal() else 0
+    return Offers(
+        size=size if offers("size") else -1,
+        eight_bit=offers("8bitmime"),
+        utf8=offers("smtputf8"),
+        pipelining=offers("pipelining"),
+        # Without pipelining a chunk would have to wait for the envelope: DATA serves as well.
+        chunking=offers("chunking") and offers("pipelining"),
+    )
+
+
+def obstacle(letter: Letter, message: bytes, offers: Offers) -> End | None:
+    """What the offers rule out, found before anything is sent."""
+    if needs_utf8(letter) and not offers.utf8:
+        return End(Verdict.refused, Phase.mail, "smtputf8-not-offered")
+    if 0 < offers.size < len(message):
+        return End(Verdict.refused, Phase.mail, "too-large")
+    return None
+
+
+def envelope(transaction: Transaction, offers: Offers) -> tuple[bytes, bytes]:
+    """MAIL and RCPT, without their line ends."""
+    letter, options = transaction.letter, ""
+    if offers.size >= 0:
+        options += f" SIZE={len(transaction.message)}"
+    if offers.eight_bit and not transaction.message.isascii():
+        options += " BODY=8BITMIME"
+    if needs_utf8(letter):
+        options += " SMTPUTF8"
+    mail = f"MAIL FROM:<{letter.sender}>{options}"
+    return mail.encode(), f"RCPT TO:<{letter.recipient}>".encode()
+
+
+def needs_utf8(letter: Letter) -> bool:
+    return letter.needs_smtputf8 or not (letter.sender + letter.recipient).isascii()
+
+
+def is_good(phase: Phase, reply: Reply) -> bool:
+    """Whether the transaction goes on after this reply."""
+    return reply.code == 354 if phase is Phase.data else reply.code // 100 == 2
+
+
+def refusal(phase: Phase, reply: Reply) -> End:
+    """The end by a 4xx or 5xx; Broken for an answer to another question than ours."""
+    if not 400 <= reply.code < 600:
+        raise Broken(phase, "protocol-error", reply)
+    return End(verdict_of(reply), phase, "smtp-reply", reply)
+
+
+def shut_out(end: Broken) -> Verdict:
+    """A refusal by the host stands for all its letters; all else is worth another try."""
+    if end.reply is None or end.reason != "smtp-reply":
+        return Verdict.deferred
+    return verdict_of(end.reply)
+
+
+def cut_off(broke: Broken) -> End:
+    """The connection was lost: after the end of data the receiver may have the letter."""
+    verdict = Verdict.uncertain if broke.phase is Phase.end_of_data else Verdict.deferred
+    return End(verdict, broke.phase, broke.reason, broke.reply)

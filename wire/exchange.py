@@ -1,0 +1,188 @@
+"""Commands and replies of transactions over one connection, paired and timed.
+
+Three ways to say the same: one command after the other, the envelope in one piece (RFC 2920), or
+envelope and message in one piece (RFC 3030). The next envelope may follow behind a message.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from aiosmtplib.protocol import PERIOD_REGEX
+
+from wire.calling import Broken
+from wire.envelopes import End, Offers, Transaction, envelope, is_good, refusal
+from wire.letters import Policy
+from wire.outcomes import Conversation, Phase, Reply, Verdict
+from wire.stream import ReplyStream, StreamBroken
+
+# What fits into the socket's buffers at once. Of a longer message we wait until it has left before
+# we end it: if the connection breaks before that, the receiver cannot have taken the letter.
+AT_ONCE = 64 * 1024
+# Seconds between looks at whether a long message has left.
+POLL = 0.005
+
+
+class Untried(Exception):
+    """The connection ended before this letter's envelope was answered."""
+
+
+class Exchange:
+    """The wire side of a session: it knows what is open and what reply is due."""
+
+    def __init__(self, stream: ReplyStream, offers: Offers, policy: Policy) -> None:
+        self.offers = offers
+        self._stream = stream
+        self._policy = policy
+        self._envelope_open = False
+        self._reset_due = False
+
+    def announce(self, transaction: Transaction) -> None:
+        """Write the envelope up to DATA, without waiting for anything."""
+        lines = [*envelope(transaction, self.offers), b"DATA"]
+        self._write(transaction, lines, Phase.mail)
+
+    async def transact(self, transaction: Transaction, behind: Callable[[], None]) -> End:
+        """Bring an announced letter to its end. `behind` may announce the next one."""
+        await self.clear()
+        if self.offers.chunking and len(transaction.message) <= AT_ONCE:
+            return await self._chunk(transaction)
+        ask = self._answers if self.offers.looks_ahead else self._ask
+        refused = await ask(transaction)
+        if refused is None:
+            return await self._hand_over(transaction, behind)
+        if refused.reply is not None and refused.reply.code == 421:
+            self._stream.abort()
+        elif self.offers.looks_ahead:
+            self.reset()
+            behind()
+        return refused
+
+    def reset(self) -> None:
+        """Take back an envelope that came to nothing; `clear` reads the answer."""
+        try:
+            self._stream.send(b"RSET\r\n", replies=1)
+        except StreamBroken as error:
+            raise Untried from error
+        self._reset_due, self._envelope_open = True, False
+
+    async def clear(self) -> None:
+        """Have no reply due and no envelope open; Untried when the host does not play along."""
+        if self._envelope_open and not self.offers.looks_ahead:
+            self.reset()
+        if not self._reset_due:
+            return
+        self._reset_due = False
+        try:
+            reply = await self._stream.reply(self._policy.command_timeout)
+        except StreamBroken as error:
+            raise Untried from error
+        if reply.code // 100 != 2:
+            raise Untried
+
+    async def _answers(self, transaction: Transaction) -> End | None:
+        """Read what the announced envelope got: the first refusal, or None."""
+        refused: End | None = None
+        for phase in (Phase.mail, Phase.rcpt, Phase.data):
+            reply = await self._hear(phase, transaction.talk)
+            if refused is None and not is_good(phase, reply):
+                refused = refusal(phase, reply)
+            if reply.code == 421:
+                return refused
+        if refused is not None and reply.code == 354:
+            # DATA was let through although nobody is to get it: end it empty (RFC 2920 3.1).
+            self._write(transaction, [b"."], Phase.data)
+            await self._hear(Phase.data, transaction.talk)
+        return refused
+
+    async def _ask(self, transaction: Transaction) -> End | None:
+        """One command after the other: the first refusal, or None."""
+        mail, rcpt = envelope(transaction, self.offers)
+        for phase, command in ((Phase.mail, mail), (Phase.rcpt, rcpt), (Phase.data, b"DATA")):
+            self._write(transaction, [command], phase)
+            reply = await self._hear(phase, transaction.talk)
+            if not is_good(phase, reply):
+                return refusal(phase, reply)
+        return None
+
+    async def _chunk(self, transaction: Transaction) -> End:
+        """Envelope and message in one piece; from then on a loss is uncertain."""
+        message = transaction.message
+        lines = [*envelope(transaction, self.offers), f"BDAT {len(message)} LAST".encode()]
+        self._write(transaction, lines, Phase.mail, message=message)
+        transaction.talk.said(f"<{len(message)} octets>")
+        try:
+            end = await self._chunk_answers(transaction.talk)
+        except Broken as broke:
+            raise Broken(Phase.end_of_data, broke.reason, broke.reply) from None
+        self._envelope_open = end.phase is not Phase.end_of_data
+        return end
+
+    async def _chunk_answers(self, talk: Conversation) -> End:
+        end: End | None = None
+        for phase in (Phase.mail, Phase.rcpt, Phase.end_of_data):
+            reply = await self._hear(phase, talk)
+            if end is None and reply.code // 100 != 2:
+                end = refusal(phase, reply)
+            if reply.code == 421:
+                self._stream.abort()
+                break
+        return end or End(Verdict.accepted, Phase.end_of_data, "smtp-reply", reply)
+
+    async def _hand_over(self, transaction: Transaction, behind: Callable[[], None]) -> End:
+        stuffed = PERIOD_REGEX.sub(b"..", transaction.message)
+        transaction.talk.said(f"<{len(stuffed)} octets>")
+        self._envelope_open = False
+        phase = Phase.end_of_data
+        if len(stuffed) <= AT_ONCE:
+            self._put(stuffed + b".\r\n", replies=1)
+            if self.offers.looks_ahead:
+                behind()
+        else:
+            phase = await self._pour(stuffed)
+        reply = await self._read(phase, self._policy.data_timeout)
+        transaction.talk.heard(reply)
+        if reply.code == 421 or phase is Phase.data:
+            self._stream.abort()  # the host is leaving, or answered early and waits for the rest
+        if reply.code // 100 == 2 and phase is Phase.end_of_data:
+            return End(Verdict.accepted, phase, "smtp-reply", reply)
+        return refusal(phase, reply)
+
+    async def _pour(self, stuffed: bytes) -> Phase:
+        """Listens while it sends: a host may refuse, or leave, in the middle of a long letter."""
+        self._put(stuffed, replies=1)
+        while not self._stream.has_reply and self._stream.unsent:  # noqa: ASYNC110  no event tells
+            await asyncio.sleep(POLL)
+        if self._stream.has_reply:
+            return Phase.data
+        self._put(b".\r\n", replies=0)
+        return Phase.end_of_data
+
+    def _write(
+        self, transaction: Transaction, lines: list[bytes], phase: Phase, *, message: bytes = b""
+    ) -> None:
+        for line in lines:
+            transaction.talk.said(line.decode())
+        self._envelope_open = True
+        self._put(b"\r\n".join([*lines, message]), replies=len(lines), phase=phase)
+
+    def _put(self, data: bytes, *, replies: int, phase: Phase = Phase.data) -> None:
+        try:
+            self._stream.send(data, replies=replies)
+        except StreamBroken as error:
+            raise Broken(phase, error.reason) from None
+
+    async def _hear(self, phase: Phase, talk: Conversation) -> Reply:
+        ends = phase is Phase.end_of_data
+        reply = await self._read(
+            phase, self._policy.data_timeout if ends else self._policy.command_timeout
+        )
+        talk.heard(reply)
+        if not 200 <= reply.code < 600:
+            raise Broken(phase, "protocol-error", reply)
+        return reply
+
+    async def _read(self, phase: Phase, seconds: float) -> Reply:
+        try:
+            return await self._stream.reply(seconds)
+        except StreamBroken as error:
+            raise Broken(phase, error.reason) from None

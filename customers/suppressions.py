@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 
 from customers import audit
-from customers.models import Suppression, SuppressionReason
+from customers.models import Customer, Suppression, SuppressionReason
 
 
 def reasons(*, customer_id: int, keys: Collection[str]) -> dict[str, str]:
@@ -32,7 +32,7 @@ def add(
     False when it was suppressed already: the first reason and its evidence stay.
     """
     _row, created = Suppression.objects.get_or_create(
-        customer_id=customer_id,
+        customer=Customer(pk=customer_id) if customer_id is not None else None,
         key=key,
         defaults={
             "reason": reason,

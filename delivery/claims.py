@@ -72,7 +72,7 @@ def claim(
     """
     if not mailings:
         return []
-    params = {
+    params: dict[str, Any] = {
         "mailings": list(mailings),
         "destination": destination,
         "since": since,
@@ -88,7 +88,9 @@ def claim(
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    return Claimed(*row[:6], json.loads(row[6]), *row[7:])
+    *before, fields, attempts, queued_at = row
+    values = [*before, json.loads(fields), attempts, queued_at]
+    return Claimed(*values)
 
 
 def give_back(*, ids: Sequence[int], token: str) -> int:

@@ -1,7 +1,8 @@
 """What a mailing must be before anything of it is queued: a draft, and the problems found in it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any, Literal
 
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,7 @@ class Problem:
 
     field: str
     code: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = attribute(default_factory=dict)
 
     def __str__(self) -> str:
         return str(_WORDS[self.code]) % self.params
@@ -60,7 +61,7 @@ class Given:
     """A recipient named with the mailing, in place of a list."""
 
     address: str
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = attribute(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

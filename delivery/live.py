@@ -27,12 +27,12 @@ def connection() -> "redis.Redis":
 
 def announce() -> int:
     """Tell every worker that routes, pools, standings or mailings changed. The new epoch."""
-    return int(connection().incr(EPOCH_KEY))  # type: ignore[arg-type]
+    return int(connection().incr(EPOCH_KEY))
 
 
 def epoch() -> int:
     """The current route epoch; 0 before the first change."""
-    return int(connection().get(EPOCH_KEY) or 0)  # type: ignore[arg-type]
+    return int(connection().get(EPOCH_KEY) or 0)
 
 
 def take_lane(lane: str, token: str) -> bool:

@@ -110,9 +110,7 @@ def record(*, results: Sequence[Result], carrier: Carrier, token: str, now: date
     if not results:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        with cursor.copy(  # type: ignore[attr-defined]
-            f"COPY delivery_attempt ({', '.join(_COLUMNS)}) FROM STDIN"
-        ) as copy:
+        with cursor.copy(f"COPY delivery_attempt ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
             for result in results:
                 copy.write_row(_attempt_row(result, carrier))
         cursor.execute(_UPDATE, _update_params(results, token, now))

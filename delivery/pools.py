@@ -28,10 +28,14 @@ def add_dkim_key(
     """Make a key pair for a sending domain; the private half is encrypted at rest."""
     with transaction.atomic():
         key = DkimKey.objects.create(
-            domain=domain, selector=selector, kind=kind, private_key=dkim.generate(kind.value)
+            domain=domain, selector=selector, kind=kind, private_key=_private_key(kind)
         )
         _audit("dkim.add", f"domain:{domain.pk}", by, now, after=f"{selector} {kind}")
     return key
+
+
+def _private_key(kind: DkimKind) -> str:
+    return dkim.generate("rsa-2048" if kind == DkimKind.RSA else "ed25519")
 
 
 def set_state(*, pool: Pool, to: PoolState, why: str, by: audit.Actor, now: datetime) -> bool:

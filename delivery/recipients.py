@@ -33,9 +33,7 @@ def store_given(*, mailing_id: int, given: Sequence[Given], addresses: Sequence[
     columns = "(mailing_id, address, key, domain, fields)"
     with (
         connection.cursor() as cursor,
-        cursor.copy(  # type: ignore[attr-defined]
-            f"COPY delivery_mailingrecipient {columns} FROM STDIN"
-        ) as copy,
+        cursor.copy(f"COPY delivery_mailingrecipient {columns} FROM STDIN") as copy,
     ):
         for recipient, address in zip(given, addresses, strict=True):
             fields = json.dumps(dict(recipient.fields), ensure_ascii=False)

@@ -1,5 +1,7 @@
 """Celery's face: ids in, one verb, nothing out. Retrying mail is a column, not Celery's retry."""
 
+import dataclasses
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
@@ -12,9 +14,7 @@ from delivery.engine import engine
 def sweep(**_: object) -> None:
     """Send a task to every lane with due mail."""
     for lane in dispatch.sweep(engine=engine(), now=timezone.now()):
-        send.delay_on_commit(  # type: ignore[attr-defined]
-            pool_id=lane.pool_id, ip_id=lane.ip_id, destination=lane.destination, share=lane.share
-        )  # type: ignore[attr-defined]
+        send.delay_on_commit(**dataclasses.asdict(lane))  # type: ignore[attr-defined]
 
 
 @shared_task(soft_time_limit=1800)
@@ -26,7 +26,7 @@ def send(*, pool_id: int, ip_id: int, destination: str, share: int, **_: object)
     finally:
         live.leave_lane(lane.name)
     if claimed and live.take_lane(lane.name, "send"):
-        send.delay_on_commit(pool_id=pool_id, ip_id=ip_id, destination=destination, share=share)  # type: ignore[attr-defined]
+        send.delay_on_commit(**dataclasses.asdict(lane))  # type: ignore[attr-defined]
 
 
 @shared_task

@@ -71,12 +71,12 @@ def compare(directory: Path) -> Comparison:
     seen: Counter[int] = Counter()
     foreign = wrong_source = 0
     for message in store.read(directory):
-        delivery_id = composition.read_message_id(message.message_id)
-        if delivery_id is None or delivery_id not in sources:
+        named = composition.read_message_id(message.message_id)
+        if named is None or named not in sources:
             foreign += 1
             continue
-        seen[delivery_id] += 1
-        wrong_source += message.peer not in sources[delivery_id]
+        seen[named] += 1
+        wrong_source += message.peer not in sources[named]
     return Comparison(
         stored=seen.total() + foreign,
         missing=len(sources.keys() - seen.keys()),

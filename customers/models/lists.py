@@ -110,7 +110,7 @@ class ContactStatus(models.TextChoices):
 class Contact(models.Model):
     """One address in one list. `key` is wire.addresses' canonical form."""
 
-    # Without a database constraint: looking it up for each row of an import costs seconds a million.
+    # Without a database constraint: the look-up costs an import of a million rows several seconds.
     recipient_list = models.ForeignKey(
         RecipientList,
         on_delete=models.CASCADE,

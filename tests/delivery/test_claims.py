@@ -68,6 +68,7 @@ def test_given_back_rows_are_queued_or_deferred_as_before() -> None:
 def test_a_lease_that_runs_out_brings_the_row_back_with_an_uncertain_attempt() -> None:
     mailing = make_due(count=1)
     ip = SendingIp.objects.get()
+    assert ip.pool_id is not None
     claim(mailing, token=claims.new_token(pool_id=ip.pool_id, ip_id=ip.pk))
     now = timezone.now()
     assert claims.return_expired(now=now) == 0

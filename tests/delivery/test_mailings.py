@@ -31,7 +31,7 @@ def news(customer: Customer) -> RecipientList:
 
 def with_changes(**changes: object) -> Draft:
     values = {name: getattr(DRAFT, name) for name in Draft.__dataclass_fields__}
-    return Draft(**values | changes)  # type: ignore[arg-type]
+    return Draft(**values | changes)
 
 
 def refused(customer: Customer, draft: Draft, *lists: RecipientList) -> list[str]:

@@ -109,6 +109,14 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
+                (
+                    "tls_minimum",
+                    models.CharField(
+                        choices=[("TLSv1.2", "TLS 1.2"), ("TLSv1.3", "TLS 1.3")],
+                        default="TLSv1.2",
+                        max_length=16,
+                    ),
+                ),
                 ("carries_attachments", models.BooleanField(default=True)),
             ],
         ),

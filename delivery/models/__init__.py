@@ -17,6 +17,7 @@ from delivery.models.pools import (
     RelayTls,
     SendingDomain,
     SendingIp,
+    TlsMinimum,
     TlsUse,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "RelayTls",
     "SendingDomain",
     "SendingIp",
+    "TlsMinimum",
     "TlsUse",
 ]

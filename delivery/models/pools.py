@@ -96,6 +96,11 @@ class TlsUse(models.TextChoices):
     REQUIRED = "required", _("always")
 
 
+class TlsMinimum(models.TextChoices):
+    TLS12 = "TLSv1.2", "TLS 1.2"
+    TLS13 = "TLSv1.3", "TLS 1.3"
+
+
 class Pool(models.Model):
     """Sending IPs that carry mail together under one sending domain."""
 
@@ -104,6 +109,7 @@ class Pool(models.Model):
     state = models.CharField(max_length=16, choices=PoolState, default=PoolState.ACTIVE)
     domain = models.ForeignKey(SendingDomain, on_delete=models.PROTECT, related_name="pools")
     tls = models.CharField(max_length=16, choices=TlsUse, default=TlsUse.OPPORTUNISTIC)
+    tls_minimum = models.CharField(max_length=16, choices=TlsMinimum, default=TlsMinimum.TLS12)
     carries_attachments = models.BooleanField(default=True)
     relay = models.ForeignKey(
         Relay, null=True, blank=True, on_delete=models.PROTECT, related_name="pools"

@@ -7,5 +7,6 @@ runs in an instance of its own (sandbox.bench.throwaway), whose database is empt
 from typing import Final
 
 BENCHES: Final = {
+    "delivery": "sandbox.bench.delivery",
     "import": "sandbox.bench.contact_import",
 }

@@ -1,0 +1,101 @@
+"""A host that takes all mail and keeps none: for benchmarks and failure drills.
+
+One protocol object per connection, no tasks: it must be faster than what it measures. It counts
+messages, and remembers Message-IDs when asked to, so that duplicates can be told. It can leave in
+the middle: `drop` of all messages are dropped, unanswered, right after their end.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+_MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
+_GREETING = b"220 sink.example ESMTP\r\n"
+_OFFERS = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 104857600\r\n"
+_END = b"\r\n.\r\n"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What all connections of a sink have in common."""
+
+    keep_ids: bool = False
+    drop: float = 0.0  # share of messages that are taken, but not answered
+    chance: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - repeatable
+    messages: int = 0
+    connections: int = 0
+    ids: Counter[bytes] = field(default_factory=Counter)
+
+
+class Connection(asyncio.Protocol):
+    """One client. Knows just the commands that a sender uses."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._buffer = bytearray()
+        self._in_data = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]  # uvloop's are not asyncio's
+        self._ledger.connections += 1
+        self._write(_GREETING)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while self._buffer and (self._message() if self._in_data else self._command()):
+            pass
+
+    def _command(self) -> bool:
+        end = self._buffer.find(b"\r\n")
+        if end < 0:
+            return False
+        verb = bytes(self._buffer[:4]).upper()
+        del self._buffer[: end + 2]
+        if verb == b"DATA":
+            self._in_data = True
+            # The search for the end begins with the line end of DATA: a message may be empty.
+            self._buffer[:0] = b"\r\n"
+            self._write(b"354 go on\r\n")
+        elif verb in (b"EHLO", b"HELO"):
+            self._write(_OFFERS)
+        elif verb == b"QUIT":
+            self._write(b"221 bye\r\n")
+            self._close()
+            return False
+        else:
+            self._write(b"250 ok\r\n")
+        return True
+
+    def _message(self) -> bool:
+        end = self._buffer.find(_END)
+        if end < 0:
+            return False
+        ledger = self._ledger
+        if ledger.keep_ids and (found := _MESSAGE_ID.search(self._buffer, 0, end + 2)):
+            ledger.ids[found[1]] += 1
+        ledger.messages += 1
+        del self._buffer[: end + len(_END)]
+        self._in_data = False
+        if ledger.drop and ledger.chance.random() < ledger.drop:
+            self._close()
+            return False
+        self._write(b"250 ok\r\n")
+        return True
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def serve(host: str, port: int, ledger: Ledger) -> asyncio.Server:
+    """Listen until the server is closed; port 0 takes a free one."""
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: Connection(ledger), host, port, backlog=1024)

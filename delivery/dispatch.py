@@ -34,7 +34,7 @@ class Batch:
     """One claimed batch on its route."""
 
     lane: lanes.Lane
-    epoch: int  # of the routes by which it was claimed
+    epoch: str  # of the routes by which it was claimed
     ip: Ip
     pool_ips: Sequence[Ip]
     token: str
@@ -44,6 +44,7 @@ class Batch:
 
 def sweep(*, engine: Engine, now: datetime) -> list[lanes.Lane]:
     """The lanes with due mail whose task is not under way yet; they are marked as taken."""
+    engine.keep_partitions(now)
     mailings = lanes.active()
     plan, held = lanes.plan(mailings, lanes.due(mailings, now=now), engine.table())
     for mailing_id, hold in held.items():

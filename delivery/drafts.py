@@ -1,5 +1,6 @@
 """What a mailing must be before anything of it is queued: a draft, and the problems found in it."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -18,6 +19,10 @@ _WORDS = {
     "bad-from": _("The sender address cannot be used: %(detail)s"),
     "bad-reply-to": _("The reply-to address cannot be used: %(detail)s"),
     "bad-recipient": _("Recipient %(row)s (%(value)s) cannot be used: %(detail)s"),
+    "bad-characters": _(
+        "%(part)s holds a character that cannot be stored or sent (NUL or half of a pair). "
+        "Remove it."
+    ),
     "unknown-field": _(
         "%(part)s uses the merge field “%(field)s” (line %(line)s, column %(column)s), which the "
         "recipients do not have. Known fields: %(known)s."
@@ -32,6 +37,8 @@ _WORDS = {
     "empty-list": _("The list “%(list)s” is empty. Import contacts first or choose another."),
     "foreign-list": _("A chosen list does not belong to this customer."),
 }
+# An address with such a local part would need SMTPUTF8 of every receiver (RFC 6531).
+_ASCII_ONLY = _("before the @ only ASCII characters can be used in a sender's address.")
 _PARTS = {"subject": _("The subject"), "text": _("The text"), "html": _("The HTML"),
           "from_name": _("The sender name")}  # fmt: skip
 
@@ -58,10 +65,14 @@ class MailingRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A recipient named with the mailing, in place of a list."""
+    """A recipient named with the mailing, in place of a list. Field names are kept in NFC."""
 
     address: str
     fields: Mapping[str, str] = attribute(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        named = {unicodedata.normalize("NFC", name): text for name, text in self.fields.items()}
+        object.__setattr__(self, "fields", named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,10 @@ def recipient_problems(given: Sequence[Given]) -> tuple[list[Address], list[Prob
     addresses: list[Address] = []
     problems: list[Problem] = []
     for row, recipient in enumerate(given, start=1):
+        bad = next((name for name, value in recipient.fields.items() if not is_text(value)), None)
+        if bad is not None:
+            params = {"part": f"{bad} ({row})"}
+            problems.append(Problem("recipients", "bad-characters", params))
         try:
             addresses.append(parse(recipient.address))
         except InvalidAddress as error:
@@ -123,15 +138,21 @@ def recipient_problems(given: Sequence[Given]) -> tuple[list[Address], list[Prob
     return addresses, problems
 
 
+def is_text(value: str) -> bool:
+    """Whether PostgreSQL and UTF-8 can hold it."""
+    return "\x00" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
 def _address_problems(draft: Draft) -> list[Problem]:
     found = []
     for name, value in (("from_address", draft.from_address), ("reply_to", draft.reply_to)):
         if not value and name == "reply_to":
             continue
+        code = "bad-from" if name == "from_address" else "bad-reply-to"
         try:
-            parse(value)
+            if parse(value).needs_smtputf8:
+                found.append(Problem(name, code, {"detail": _ASCII_ONLY}))
         except InvalidAddress as error:
-            code = "bad-from" if name == "from_address" else "bad-reply-to"
             found.append(Problem(name, code, {"detail": str(error)}))
     return found
 
@@ -139,6 +160,9 @@ def _address_problems(draft: Draft) -> list[Problem]:
 def _field_problems(draft: Draft, known: frozenset[str]) -> list[Problem]:
     found = []
     for part, label in _PARTS.items():
+        if not is_text(getattr(draft, part)):
+            found.append(Problem(part, "bad-characters", {"part": label}))
+            continue
         try:
             template = merge.compile(getattr(draft, part))
         except merge.MergeError as error:

@@ -5,6 +5,7 @@ Made on first use, after the fork, and thrown away with the process.
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import dns.resolver
 import uvloop
 from django.conf import settings
 
-from delivery import composition, live, routing
+from delivery import composition, live, partitions, routing
 from delivery.models import Pool
 from wire import dkim
 from wire.courier import Courier
@@ -28,7 +29,8 @@ class Engine:
     def __init__(self) -> None:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._resolver: Resolver | None = None
-        self._epoch = -1
+        self._epoch = ""
+        self._partitions_of: date | None = None
         self._table: routing.Table | None = None
         self._pools: dict[int, Pool] = {}
         self._signers: dict[int, tuple[dkim.Signer, ...]] = {}
@@ -42,7 +44,7 @@ class Engine:
         self._runner.close()
 
     @property
-    def epoch(self) -> int:
+    def epoch(self) -> str:
         """The route epoch that `table` and the pools were read at."""
         return self._epoch
 
@@ -54,6 +56,13 @@ class Engine:
             self._pools.clear()
             self._signers.clear()
         return self._table
+
+    def keep_partitions(self, now: datetime) -> None:
+        """Once a day, also after a long stop: without its partition no attempt can be recorded."""
+        today = now.astimezone(UTC).date()
+        if self._partitions_of != today:
+            partitions.ensure(now=now, ahead=settings.PARTITION_DAYS_AHEAD)
+            self._partitions_of = today
 
     def pool(self, pool_id: int) -> Pool:
         if pool_id not in self._pools:

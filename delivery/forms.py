@@ -1,6 +1,7 @@
 """What people type in about mailings and pools: its shape only; delivery's verbs judge the rest."""
 
 import csv
+import io
 import logging
 from collections.abc import Sequence
 from typing import Any, cast
@@ -189,9 +190,15 @@ def _attachment(file: "UploadedFile[bytes]") -> mime.Attachment:
 def read_given(text: str) -> list[Given]:
     """Recipients from CSV with a header line, or from lines that are only addresses.
 
-    Raises ValueError with a sentence for a table without a column of addresses.
+    Raises ValueError with a sentence for what is no table, or has no column of addresses.
     """
-    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:
+        raise ValueError(
+            _("This cannot be read as CSV: a cell is too long or not closed.")
+        ) from None
+    rows = [row for row in lines if any(cell.strip() for cell in row)]
     if not rows:
         return []
     if all(len(row) == 1 for row in rows) and "@" in rows[0][0]:
@@ -200,12 +207,18 @@ def read_given(text: str) -> list[Given]:
     place = next((n for n, name in enumerate(names) if name.lower() in ADDRESS_COLUMNS), None)
     if place is None:
         raise ValueError(_("No column is named “email”. Name the columns in the first line."))
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) > len(names):
+            raise ValueError(
+                _("Row %(row)s has %(found)s cells, the first line names %(expected)s.")
+                % {"row": number, "found": len(row), "expected": len(names)}
+            )
     return [_given(row, names, place) for row in rows[1:]]
 
 
 def _given(row: Sequence[str], names: Sequence[str], place: int) -> Given:
     cells = [cell.strip() for cell in row] + [""] * (len(names) - len(row))
-    fields = dict(zip(names, cells, strict=False))
+    fields = dict(zip(names, cells, strict=True))
     return Given(
         cells[place], {name: value for name, value in fields.items() if name != names[place]}
     )

@@ -3,6 +3,7 @@ loses no mail: an epoch that starts over is only one more look at the routes, an
 lets two tasks share a lane, which claims keep apart.
 """
 
+import secrets
 from functools import lru_cache
 
 import redis
@@ -17,7 +18,10 @@ LANE_SECONDS = 15
 
 @lru_cache(maxsize=1)
 def _connection(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(url)
+    # A server that hangs must not hang a batch with it: nothing here takes a second.
+    return redis.Redis.from_url(
+        url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2
+    )
 
 
 def connection() -> "redis.Redis":
@@ -25,14 +29,24 @@ def connection() -> "redis.Redis":
     return _connection(settings.REDIS_URL)
 
 
-def announce() -> int:
-    """Tell every worker that routes, pools, standings or mailings changed. The new epoch."""
-    return int(connection().incr(EPOCH_KEY))
+def announce() -> str:
+    """Tell every worker that routes, pools, standings or mailings changed. The new epoch.
+
+    A random word, not a count: a Valkey that begins anew would count to the same numbers again,
+    and a worker that remembers one would take stale routes for current ones.
+    """
+    epoch = secrets.token_hex(8)
+    connection().set(EPOCH_KEY, epoch)
+    return epoch
 
 
-def epoch() -> int:
-    """The current route epoch; 0 before the first change."""
-    return int(connection().get(EPOCH_KEY) or 0)
+def epoch() -> str:
+    """The current route epoch. One is made where there is none, so that "none" is never reused."""
+    found = connection().get(EPOCH_KEY)
+    if found is None:
+        connection().set(EPOCH_KEY, secrets.token_hex(8), nx=True)
+        found = connection().get(EPOCH_KEY)
+    return str(found)
 
 
 def take_lane(lane: str, token: str) -> bool:

@@ -108,6 +108,11 @@ def _known_fields(lists: Sequence[RecipientList], given: Sequence[Given]) -> fro
     return frozenset.intersection(*sources) if sources else frozenset()
 
 
+# States in which running batches must not go on. Others need no word to the workers: each claim
+# reads which mailings are being sent.
+_STOPPING = frozenset({MailingState.PAUSED, MailingState.CANCELLED})
+
+
 def move(
     *, mailing_id: int, to: MailingState, by: audit.Actor, now: datetime, why: str = ""
 ) -> MailingState:
@@ -118,10 +123,12 @@ def move(
         before = MailingState(mailing.state)
         if before not in allowed:
             raise WrongState(f"A mailing that is {before.label} cannot become {to.label}.")
-        changed = {"state": to} | ({"finished_at": now} if not MAILING_MOVES[to] else {})
+        # A cancelled mailing is finished when its last delivery is: see closing.
+        changed = {"state": to} | ({"finished_at": now} if to == MailingState.DONE else {})
         Mailing.objects.filter(pk=mailing_id).update(**changed)
         _audit(mailing, "mailing.move", by, now, before=before, after=to, why=why)
-        transaction.on_commit(live.announce)
+        if to in _STOPPING:
+            transaction.on_commit(live.announce)
     return before
 
 

@@ -51,6 +51,13 @@ def existing() -> list[str]:
         return sorted(row[0] for row in cursor.fetchall())
 
 
+def oldest() -> datetime:
+    """The beginning of the oldest day of deliveries that is kept; now when there is none."""
+    days = [name.rsplit("_", 1)[1] for name in existing() if name.startswith("delivery_delivery_")]
+    first = min(days, default=f"{datetime.now(UTC):%Y%m%d}")
+    return datetime.strptime(first, "%Y%m%d").replace(tzinfo=UTC)
+
+
 @transaction.atomic
 def _make(partitions: Iterable[tuple[str, date]]) -> None:
     with connection.cursor() as cursor:

@@ -34,7 +34,7 @@ class Carry(Protocol):
 class Watch:
     """Runs beside the batch in the same loop; the batch asks `may_continue` before each message."""
 
-    def __init__(self, *, lane: str, epoch: int) -> None:
+    def __init__(self, *, lane: str, epoch: str) -> None:
         self._lane = lane
         self._epoch = epoch
         self._deadline = time.monotonic() + TASK_SECONDS

@@ -27,7 +27,7 @@ def contact_list(request: HttpRequest, customer_id: int, list_id: int) -> HttpRe
     customer = get_customer_or_404(person, customer_id)
     found = get_object_or_404(RecipientList, customer=customer, pk=list_id)
     form = ContactFilter(request.GET)
-    rows = list(_contacts(found, form, request.GET.get("after", ""))[: PER_PAGE + 1])
+    rows = list(_contacts(found, form, request.GET.get("after", "").replace("\x00", ""))[: PER_PAGE + 1])
     context = {
         "list": found,
         "customer": customer,

@@ -66,7 +66,7 @@ def mailing_recipients_csv(request: HttpRequest, mailing_id: int) -> StreamingHt
 @members_only
 def search(request: HttpRequest) -> HttpResponse:
     """Every delivery to an address, or the one with an id or a Message-ID; newest first."""
-    query = request.GET.get("q", "").strip()[:400]
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:400]
     own = Delivery.objects.filter(customer__in=customers_of(person_of(request)))
     own = own.annotate(address_lower=Lower("address"))
     found = own.filter(_wanted(query)).select_related("mailing", "customer").order_by("-id")

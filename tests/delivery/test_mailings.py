@@ -200,3 +200,54 @@ def test_retention_of_reason_when_a_deferred_delivery_expires(
     Delivery.objects.update(state="deferred", reason="mailbox-full")
     closing.expire_overdue(now=now + timedelta(days=4))
     assert set(Delivery.objects.values_list("state", "reason")) == {("expired", "mailbox-full")}
+
+
+def test_a_senders_address_that_needs_smtputf8_is_refused(
+    customer: Customer, news: RecipientList
+) -> None:
+    assert refused(customer, with_changes(from_address="花子@asagao.example"), news) == ["bad-from"]
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "half \ud83d"])
+def test_what_cannot_be_stored_or_sent_is_refused(
+    customer: Customer, news: RecipientList, bad: str
+) -> None:
+    assert refused(customer, with_changes(text=bad), news) == ["bad-characters"]
+    with pytest.raises(MailingRefused, match="name"):
+        mailings.create(
+            customer=customer,
+            draft=DRAFT,
+            given=[Given("a@r.example", {"name": bad})],
+            by="test",
+            now=timezone.now(),
+        )
+
+
+def test_field_names_meet_however_they_were_typed(customer: Customer) -> None:
+    given = [Given("a@r.example", {"カ\u3099": "x"})]  # GA as a pair of characters
+    mailing = mailings.create(
+        customer=customer,
+        draft=with_changes(text="{{ ガ }}"),
+        given=given,
+        by="test",
+        now=timezone.now(),
+    )
+    mailings.release(mailing_id=mailing.pk, now=timezone.now())
+    assert Delivery.objects.get().fields == {"ガ": "x"}
+
+
+def test_a_mailing_cancelled_before_its_time_keeps_no_recipients(customer: Customer) -> None:
+    now = timezone.now()
+    mailing = mailings.create(
+        customer=customer,
+        draft=with_changes(text="Hi"),
+        given=[Given("a@r.example")],
+        scheduled_at=now + timedelta(hours=1),
+        by="test",
+        now=now,
+    )
+    mailings.cancel(mailing_id=mailing.pk, by="test", now=now)
+    closing.close_cancelled(now=now)
+    mailing.refresh_from_db()
+    assert mailing.finished_at == now
+    assert not MailingRecipient.objects.exists()

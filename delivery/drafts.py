@@ -128,8 +128,8 @@ def recipient_problems(given: Sequence[Given]) -> tuple[list[Address], list[Prob
     for row, recipient in enumerate(given, start=1):
         bad = next((name for name, value in recipient.fields.items() if not is_text(value)), None)
         if bad is not None:
-            params = {"part": f"{bad} ({row})"}
-            problems.append(Problem("recipients", "bad-characters", params))
+            where = {"part": f"{bad} ({row})"}
+            problems.append(Problem("recipients", "bad-characters", where))
         try:
             addresses.append(parse(recipient.address))
         except InvalidAddress as error:

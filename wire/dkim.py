@@ -174,7 +174,9 @@ def _relaxed_header(name: bytes, value: bytes) -> bytes:
 
 def _relaxed_body(body: bytes) -> bytes:
     """RFC 6376 section 3.4.4, of the body as SMTP sends it: its last line is always ended."""
-    narrow = _WIDE_SPACE.sub(b" ", body if body.endswith(b"\r\n") else body + b"\r\n")
+    narrow = body if body.endswith(b"\r\n") else body + b"\r\n"
+    if b"  " in narrow or b"\t" in narrow:  # rare in encoded bodies, and the search is dear
+        narrow = _WIDE_SPACE.sub(b" ", narrow)
     text = narrow.replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
     return text + b"\r\n" if text else b""
 

@@ -5,6 +5,7 @@ callers retry; it is never taken for a name that does not exist.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from typing import Any, cast
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
@@ -29,15 +32,23 @@ SHORTEST_TTL = 30
 LONGEST_TTL = 3600
 # A hostile zone may list hundreds of MX records; we look up the addresses of so many.
 MOST_MAIL_HOSTS = 20
+# What may stand in a certificate and in SNI. A name with other octets is no host's, and would make
+# an error of ours of what the zone's owner wrote.
+_HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class MailHost:
-    """One host that takes a domain's mail; addresses are texts, IPv6 before IPv4."""
+    """One host that takes a domain's mail; addresses are texts, IPv6 before IPv4.
+
+    `tlsa_bases` are the names to ask for TLSA records, in order (RFC 7672 2.2.3): none unless DNSSEC
+    vouches for everything that led to the addresses.
+    """
 
     name: str
     preference: int
     addresses: tuple[str, ...]
+    tlsa_bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +92,44 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """IPv6, then IPv4 addresses of a name; empty when it has none."""
+    """IPv6, then IPv4 addresses of a name; empty when it has none.
+
+    `secure`: validated by DNSSEC; `canonical` is the name at the end of the CNAMEs.
+    """
 
     values: tuple[str, ...]
+    secure: bool = False
+    canonical: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tlsa:
+    """One TLSA record (RFC 6698 2.1): numbers as they are, `data` the octets to compare."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaRecords:
+    """Those that DNSSEC vouches for; empty when there are none, or none validated."""
+
+    values: tuple[Tlsa, ...]
 
 
 MailAnswer = Found | NullMx | NoSuchDomain | NoMailHost | Unknown
 TextAnswer = Texts | NoSuchDomain | Unknown
 AddressAnswer = Addresses | NoSuchDomain | Unknown
+TlsaAnswer = TlsaRecords | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class _Records:
     values: tuple[Any, ...]
+    secure: bool
+    canonical: str
 
 
 _RawAnswer = _Records | NoSuchDomain | Unknown
@@ -110,7 +146,8 @@ class Resolver:
 
     `nameservers` are (IP address, port); `timeout` is in seconds for one question, all
     nameservers included. With `loopback_only` a nameserver outside 127/8 and ::1 is a ValueError.
-    May serve several event loops, one after the other.
+    `validating`: the nameservers check DNSSEC and the way to them is safe, so that their AD bit is
+    believed. May serve several event loops, one after the other.
     """
 
     def __init__(
@@ -120,6 +157,7 @@ class Resolver:
         timeout: float = 5.0,
         cache_size: int = 10_000,
         loopback_only: bool = False,
+        validating: bool = False,
         random: Random | None = None,
     ) -> None:
         for address, port in nameservers:
@@ -133,6 +171,10 @@ class Resolver:
         self._stub.lifetime = timeout
         # Each nameserver gets its turn within the time, though those before it are dead.
         self._stub.timeout = min(2.0, timeout / max(len(nameservers), 1))
+        if validating:
+            # AD in a question asks for AD in the answer (RFC 6840 5.7).
+            self._stub.set_flags(dns.flags.RD | dns.flags.AD)
+        self._validating = validating
         self._cache_size = cache_size
         self._random = random or SystemRandom()
         self._cache: dict[_Question, tuple[float, _RawAnswer]] = {}
@@ -152,7 +194,7 @@ class Resolver:
         exchanges = [record for record in records if record.exchange != dns.name.root]
         if not exchanges:
             return NullMx()
-        return await self._explicit_hosts(exchanges)
+        return await self._explicit_hosts(exchanges, secure=answer.secure)
 
     async def txt(self, name: str) -> TextAnswer:
         """TXT records of a name, in the order of the answer."""
@@ -170,22 +212,36 @@ class Resolver:
         asked = _name(name)
         return NoSuchDomain() if asked is None else await self._addresses(asked)
 
+    async def tlsa(self, base: str, port: int) -> TlsaAnswer:
+        """Validated TLSA records for a TCP port of a host (RFC 7672 2.2). Unknown is no "none"."""
+        asked = _name(f"_{port}._tcp.{base}")
+        answer = NoSuchDomain() if asked is None else await self._ask(asked, dns.rdatatype.TLSA)
+        if isinstance(answer, Unknown):
+            return answer
+        if isinstance(answer, NoSuchDomain) or not answer.secure:
+            return TlsaRecords(())
+        records = cast("tuple[TLSA, ...]", answer.values)
+        return TlsaRecords(tuple(Tlsa(r.usage, r.selector, r.mtype, r.cert) for r in records))
+
     async def _implicit_host(self, name: dns.name.Name) -> MailAnswer:
         answer = await self._addresses(name)
         if not isinstance(answer, Addresses):
             return answer
         if not answer.values:
             return NoMailHost(f"{_text(name)} has neither MX nor address records")
-        return Found((MailHost(_text(name), 0, answer.values),), implicit=True)
+        bases = _tlsa_bases(_text(name), answer)
+        return Found((MailHost(_text(name), 0, answer.values, bases),), implicit=True)
 
-    async def _explicit_hosts(self, records: list[MX]) -> MailAnswer:
+    async def _explicit_hosts(self, records: list[MX], *, secure: bool) -> MailAnswer:
         self._random.shuffle(records)  # equal preferences share the load (RFC 5321 5.1)
         records = sorted(records, key=lambda record: record.preference)[:MOST_MAIL_HOSTS]
         answers = await asyncio.gather(*(self._addresses(r.exchange) for r in records))
         hosts = tuple(
-            MailHost(_text(record.exchange), record.preference, answer.values)
+            MailHost(name, record.preference, answer.values, bases if secure else ())
             for record, answer in zip(records, answers, strict=True)
             if isinstance(answer, Addresses) and answer.values
+            if _HOST_NAME.fullmatch(name := _text(record.exchange))
+            for bases in (_tlsa_bases(name, answer),)
         )
         if hosts:
             return Found(hosts, implicit=False)
@@ -197,14 +253,11 @@ class Resolver:
         v6, v4 = await asyncio.gather(
             self._ask(name, dns.rdatatype.AAAA), self._ask(name, dns.rdatatype.A)
         )
-        values = tuple(
-            cast("AAAA | A", record).address
-            for answer in (v6, v4)
-            if isinstance(answer, _Records)
-            for record in answer.values
-        )
+        found = [answer for answer in (v6, v4) if isinstance(answer, _Records)]
+        values = tuple(cast("AAAA | A", r).address for answer in found for r in answer.values)
         if values:
-            return Addresses(values)
+            secure = all(answer.secure for answer in found)
+            return Addresses(values, secure, found[0].canonical)
         unknown = next((a for a in (v4, v6) if isinstance(a, Unknown)), None)
         return unknown or (v4 if isinstance(v4, NoSuchDomain) else Addresses(()))
 
@@ -222,7 +275,7 @@ class Resolver:
 
     async def _put_question(self, question: _Question) -> _RawAnswer:
         try:
-            answer, ttl = await _asked(self._stub, *question)
+            answer, ttl = await _asked(self._stub, *question, validating=self._validating)
             if not isinstance(answer, Unknown):
                 self._keep(question, answer, ttl)
             return answer
@@ -240,7 +293,11 @@ class Resolver:
 
 
 async def _asked(
-    stub: dns.asyncresolver.Resolver, name: dns.name.Name, kind: dns.rdatatype.RdataType
+    stub: dns.asyncresolver.Resolver,
+    name: dns.name.Name,
+    kind: dns.rdatatype.RdataType,
+    *,
+    validating: bool,
 ) -> tuple[_RawAnswer, int]:
     if not stub.nameservers:
         return Unknown("no nameserver is configured"), 0
@@ -250,7 +307,14 @@ async def _asked(
         return NoSuchDomain(), _negative_ttl(error, name)
     except (dns.exception.DNSException, OSError) as error:
         return Unknown(f"{kind.name} of {_text(name)}: {error}"), 0
-    return _Records(tuple(answer)), answer.chaining_result.minimum_ttl
+    secure = validating and bool(answer.response.flags & dns.flags.AD)
+    chain = answer.chaining_result
+    return _Records(tuple(answer), secure, _text(chain.canonical_name)), chain.minimum_ttl
+
+
+def _tlsa_bases(name: str, answer: Addresses) -> tuple[str, ...]:
+    """The end of a chain of CNAMEs first (RFC 7672 2.2.3)."""
+    return tuple(dict.fromkeys((answer.canonical, name))) if answer.secure else ()
 
 
 def _negative_ttl(error: dns.resolver.NXDOMAIN, name: dns.name.Name) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import aiosmtplib
+from aiosmtplib.protocol import normalize_message_line_endings
 
 from wire.calling import Broken
 from wire.letters import Letter
@@ -85,6 +86,20 @@ def envelope(transaction: Transaction, offers: Offers) -> tuple[bytes, bytes]:
         options += " SMTPUTF8"
     mail = f"MAIL FROM:<{letter.sender}>{options}"
     return mail.encode(), f"RCPT TO:<{letter.recipient}>".encode()
+
+
+def with_crlf(message: bytes) -> bytes:
+    """The message with CRLF at every line's end (RFC 5321 2.3.8): no bare CR or LF gets out."""
+    ends = message.count(b"\r\n")
+    if ends == message.count(b"\n") == message.count(b"\r") and message.endswith(b"\r\n"):
+        return message
+    return normalize_message_line_endings(message)
+
+
+def dot_stuffed(message: bytes) -> bytes:
+    """For DATA (RFC 5321 4.5.2); `message` has been through `with_crlf`."""
+    stuffed = message.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def needs_utf8(letter: Letter) -> bool:

@@ -7,10 +7,8 @@ envelope and message in one piece (RFC 3030). The next envelope may follow behin
 import asyncio
 from collections.abc import Callable
 
-from aiosmtplib.protocol import PERIOD_REGEX
-
 from wire.calling import Broken
-from wire.envelopes import End, Offers, Transaction, envelope, is_good, refusal
+from wire.envelopes import End, Offers, Transaction, dot_stuffed, envelope, is_good, refusal
 from wire.letters import Policy
 from wire.outcomes import Conversation, Phase, Reply, Verdict
 from wire.stream import ReplyStream, StreamBroken
@@ -129,7 +127,7 @@ class Exchange:
         return end or End(Verdict.accepted, Phase.end_of_data, "smtp-reply", reply)
 
     async def _hand_over(self, transaction: Transaction, behind: Callable[[], None]) -> End:
-        stuffed = PERIOD_REGEX.sub(b"..", transaction.message)
+        stuffed = dot_stuffed(transaction.message)
         transaction.talk.said(f"<{len(stuffed)} octets>")
         self._envelope_open = False
         phase = Phase.end_of_data

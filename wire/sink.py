@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from typing import cast
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 _GREETING = b"220 sink.example ESMTP\r\n"
@@ -39,8 +40,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]  # uvloop's are not asyncio's
+        # A cast, for uvloop's transports are not derived from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._ledger.connections += 1
         self._write(_GREETING)
 

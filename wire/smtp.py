@@ -11,10 +11,9 @@ import ssl
 from collections.abc import Callable
 
 import aiosmtplib
-from aiosmtplib.protocol import normalize_message_line_endings
 
 from wire.calling import Broken, Caller, Door, cipher_of
-from wire.envelopes import End, Transaction, cut_off, obstacle, offers_of, shut_out
+from wire.envelopes import End, Transaction, cut_off, obstacle, offers_of, shut_out, with_crlf
 from wire.exchange import Exchange, Untried
 from wire.letters import Letter, Policy, Source
 from wire.outcomes import Conversation, Outcome, Phase, Verdict
@@ -97,7 +96,7 @@ class Session:
         transaction = Transaction(letter, self._conversation())
         self._delivered += 1
         try:
-            transaction.message = normalize_message_line_endings(letter.build())
+            transaction.message = with_crlf(letter.build())
         except Exception as error:  # noqa: BLE001  one bad letter must not take down the others
             transaction.talk.event(f"the message could not be built: {error!r}")
             transaction.end = End(Verdict.deferred, Phase.mail, "build-failed")

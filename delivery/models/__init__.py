@@ -1,7 +1,7 @@
 """The models of delivery, one subject a file."""
 
 from delivery.models.delivery import Attempt, Delivery
-from delivery.models.destination import Destination
+from delivery.models.destination import Destination, DomainGroup, SlowDown, WarmUp
 from delivery.models.mailing import Mailing, MailingAttachment, MailingKind, MailingRecipient
 from delivery.models.pools import (
     Assignment,
@@ -28,6 +28,7 @@ __all__ = [
     "Destination",
     "DkimKey",
     "DkimKind",
+    "DomainGroup",
     "IpSegment",
     "IpState",
     "Mailing",
@@ -42,6 +43,8 @@ __all__ = [
     "RelayTls",
     "SendingDomain",
     "SendingIp",
+    "SlowDown",
     "TlsMinimum",
     "TlsUse",
+    "WarmUp",
 ]

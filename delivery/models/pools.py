@@ -172,10 +172,15 @@ class SendingIp(models.Model):
 
 
 class Assignment(models.Model):
-    """The pool a customer's mail goes through while all is well."""
+    """The pool a customer's mail goes through while all is well, and the customer's share of it."""
 
     customer = models.OneToOneField(Customer, on_delete=models.CASCADE, related_name="assignment")
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="assignments")
+    weight = models.PositiveSmallIntegerField(  # against other customers with mail in a lane
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    messages_per_hour = models.PositiveIntegerField(null=True, blank=True)  # by the clock
+    messages_per_day = models.PositiveIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.customer_id} -> {self.pool_id}"

@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config import run as running
-from customers.models import Contact, Customer, RecipientList
+from customers.models import Customer, RecipientList
 from delivery import live, mailings, pools
 from delivery.drafts import Draft
 from delivery.models import (

@@ -1,5 +1,7 @@
 """Where a benchmark's mail goes: Postfix's smtp-sink when it is installed, else our own."""
 
+import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -8,6 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import uvloop
+
+from wire.sink import Ledger, serve
 
 HOST = "127.0.9.9"
 
@@ -26,12 +32,10 @@ def sink() -> Iterator[Sink]:
     """One process that takes everything and answers at once."""
     port = free_port()
     found = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    command = [sys.executable, "-m", "sandbox.bench.sinks", HOST, str(port)]
     if found:
-        command = [found, "-u", "nobody", f"{HOST}:{port}", "1000"] if is_root() else [
-            found, f"{HOST}:{port}", "1000",
-        ]  # fmt: skip
-    else:
-        command = [sys.executable, "-m", "sandbox.bench.sinks", HOST, str(port)]
+        account = ["-u", "nobody"] if os.geteuid() == 0 else []
+        command = [found, *account, f"{HOST}:{port}", "1000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(HOST, port)
@@ -39,12 +43,6 @@ def sink() -> Iterator[Sink]:
     finally:
         process.terminate()
         process.wait()
-
-
-def is_root() -> bool:
-    import os
-
-    return os.geteuid() == 0
 
 
 def free_port(host: str = HOST) -> int:
@@ -69,11 +67,6 @@ def wait_for(host: str, port: int, *, seconds: float = 10.0) -> None:
 
 def main(host: str, port: int) -> None:
     """Our own sink, in a process of its own."""
-    import asyncio
-
-    import uvloop
-
-    from wire.sink import Ledger, serve
 
     async def run() -> None:
         server = await serve(host, port, Ledger())

@@ -39,6 +39,7 @@ from sandbox.bench.sinks import Sink, sink
 
 BY = "bench"
 IPS = 4
+WARM_UP = 2_000
 RATIO_TO_RELAY = 1.5
 WORKER_MB = 200.0
 
@@ -58,9 +59,9 @@ def run(options: Mapping[str, Any]) -> Result:
         platform = Platform(target)
         platform.load(options["count"], options["size"])
         with workers(options["workers"]) as worker:
-            platform.send(options["count"], worker)  # warms up: imports, caches, plans
+            platform.send(platform.few, worker)  # warms up: imports, caches, plans
             for _ in range(options["repeat"]):
-                figures = platform.send(options["count"], worker)
+                figures = platform.send(platform.many, worker)
                 if options["rival"] == "postfix":
                     figures |= postfix.measure(target, options["count"], options["size"])
                 runs.append(figures)
@@ -98,13 +99,25 @@ class Platform:
             SendingIp.objects.create(address=f"127.0.10.{number}", segment=segment, pool=pool)
         self.customer = Customer.objects.create(name="Bench", slug="bench")
         Assignment.objects.create(customer=self.customer, pool=pool)
-        self.people = RecipientList.objects.create(
-            customer=self.customer, name="Bench", fields=["name", "place"]
+        self.few, self.many = (
+            RecipientList.objects.create(
+                customer=self.customer, name=name, fields=["name", "place"]
+            )
+            for name in ("few", "many")
         )
         self.draft = Draft(subject="", from_address="news@bench.example")
 
     def load(self, count: int, size: int) -> None:
         """`count` contacts, and a text of about `size` octets with two merge fields."""
+        self._fill(self.few, WARM_UP)
+        self._fill(self.many, count)
+        line = "Thank you for reading this line of plain words to the end.\n"
+        text = "Dear {{ name }} in {{ place }},\n" + line * max(1, size // len(line))
+        self.draft = Draft(
+            subject="News for {{ name }}", from_address="news@bench.example", text=text
+        )
+
+    def _fill(self, people: RecipientList, count: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO customers_contact (recipient_list_id, customer_id, address, key,"
@@ -113,20 +126,16 @@ class Platform:
                 " jsonb_build_object('name', '山田 太郎' || n, 'place', '東京都'),"
                 " 'opt-in', 'active', now()"
                 " FROM (SELECT n, 'user' || n || '@r.example' a FROM generate_series(1, %s) n) s",
-                [self.people.pk, self.customer.pk, count],
+                [people.pk, self.customer.pk, count],
             )
             cursor.execute("ANALYZE customers_contact")
-        line = "Thank you for reading this line of plain words to the end.\n"
-        text = "Dear {{ name }} in {{ place }},\n" + line * max(1, size // len(line))
-        self.draft = Draft(
-            subject="News for {{ name }}", from_address="news@bench.example", text=text
-        )
 
-    def send(self, count: int, worker: psutil.Process) -> dict[str, float]:
+    def send(self, people: RecipientList, worker: psutil.Process) -> dict[str, float]:
         """One mailing from stored recipients to recorded outcomes."""
         now = timezone.now()
+        count = people.contacts.count()
         mailing = mailings.create(
-            customer=self.customer, draft=self.draft, lists=[self.people], by=BY, now=now
+            customer=self.customer, draft=self.draft, lists=[people], by=BY, now=now
         )
         mine = str(settings.VAR_DIR)
         servers = matching(lambda line: mine in line and ("postgres" in line or "valkey" in line))
@@ -178,9 +187,8 @@ def accepted_of(mailing_id: int) -> int:
 
 @contextmanager
 def workers(count: int) -> Iterator[psutil.Process]:
-    """The worker program of `manage.py run`, with beat inside."""
-    command = running.own_processes()["worker"]
-    command[command.index("--concurrency") + 1] = str(count)
+    """One worker program with `count` processes for both queues, and beat inside."""
+    command = running.celery_worker("bench", queues="dispatch,default", processes=count)
     process = subprocess.Popen(
         [*command, "--beat", "--schedule", str(settings.VAR_DIR / "bench-beat")],
         env=os.environ | {"WORKERS": str(count)},

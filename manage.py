@@ -8,6 +8,7 @@ import sys
 # Commands that read code or only print: they work without database and Redis.
 SERVERLESS = {
     "bench",  # on servers of its own
+    "chaos",
     "check",
     "collectstatic",
     "help",

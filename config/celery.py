@@ -5,6 +5,7 @@ import warnings
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
+from celery.signals import worker_ready
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,6 +17,7 @@ if os.environ.get("HATOBIN_ENV") != "production":
 app = Celery("hatobin")
 app.conf.update(
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # Valkey may be away for long
     broker_transport_options={
         # A task not acknowledged for this many seconds goes to another worker, so this has to be
         # longer than any task. Mail does not wait for it: leases run out sooner.
@@ -32,9 +34,18 @@ app.conf.update(
     enable_utc=True,
     worker_prefetch_multiplier=1,  # a waiting lane must not sit behind a busy one
     worker_hijack_root_logger=False,  # settings.LOGGING holds for workers too
-    worker_cancel_long_running_tasks_on_connection_loss=True,
+    # A task goes on while Valkey restarts: to kill it would cut messages off behind their final
+    # dot. Should another worker get it as well, claims keep the two apart.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_lost_wait=1.0,  # until the place of a killed process is free again
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Queues by kind of waiting: tasks that wait for receivers do not stand before the others.
 app.conf.task_routes = {"delivery.tasks.send": {"queue": "dispatch"}}
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def recover(**_: object) -> None:
+    """What a crash left behind need not wait for beat."""
+    app.send_task("delivery.tasks.return_leases")

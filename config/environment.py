@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,7 @@ from cryptography.fernet import Fernet, MultiFernet
 
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("0", "false", "no", "off")
+MIN_KEY = 32  # characters
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -87,20 +89,26 @@ class Environment:
         return [part.strip() for part in word.split(",") if part.strip()] or list(default)
 
     def endpoints(self, name: str) -> list[tuple[str, int]]:
-        """A comma-separated list of host:port; an IPv6 host stands in brackets."""
+        """A comma-separated list of IP:port; an IPv6 address stands in brackets."""
         return [self._endpoint(name, item) for item in self.items(name)]
 
     def address(self, name: str, default: str, *, schemes: Iterable[str]) -> str:
-        """A URL with one of the schemes. The value is never shown: it may hold a password."""
+        """A URL with one of the schemes and a host, and no query; its value is never shown."""
         value, allowed = self.text(name, default), tuple(schemes)
+        if not value:
+            self.fail(f"{name} is not set: expected an address such as {allowed[-1]}://host.")
         try:
             parts = urlsplit(value)
-            fits = parts.scheme in allowed and (parts.port or 1) > 0
+            fits = parts.scheme in allowed and bool(parts.hostname) and (parts.port or 1) > 0
+            fits = fits and not (parts.query or parts.fragment or "@" in parts.netloc)
         except ValueError:
             fits = False
         if not fits:
             kinds = " or ".join(f"{scheme}://" for scheme in allowed)
-            self.fail(f"{name} cannot be used: expected an address that begins with {kinds}.")
+            self.fail(
+                f"{name} cannot be used: expected an address that begins with {kinds} and a host, "
+                "without user, query or fragment."
+            )
         return value
 
     def secret(self, name: str) -> str:
@@ -115,6 +123,19 @@ class Environment:
         except OSError as error:
             self.fail(f"{name}_FILE={path} cannot be read: {error.strerror}.")
         return value or self.fail(f"{name}_FILE={path} is empty: expected the secret in it.")
+
+    def secrets(self, name: str) -> list[str]:
+        """Like `secret`, of several values separated by commas."""
+        return [part.strip() for part in self.secret(name).split(",") if part.strip()]
+
+    def require_strong(self, name: str, keys: Iterable[str]) -> None:
+        """Keys that sign need MIN_KEY characters; the sentence shows none of them."""
+        for key in keys:
+            if len(key) < MIN_KEY:
+                self.fail(
+                    f"{name} cannot be used: a key of {len(key)} characters can be guessed. Use "
+                    f"{MIN_KEY} or more random characters."
+                )
 
     def kept_secret(self, name: str, *, path: Path, make: Callable[[], str]) -> str:
         """Like `secret`; if unset, the one kept in `path` (mode 0600), made on first use."""
@@ -159,8 +180,11 @@ class Environment:
         except ValueError:
             host, port = None, None
         if not host or not port or item.rstrip("]")[-1:] == "/" or "@" in item:
-            self.reject(name, item, "host:port, for example 127.0.0.1:5300 or [::1]:53")
-        return host, port
+            self.reject(name, item, "IP:port, for example 127.0.0.1:5300 or [::1]:53")
+        try:
+            return str(ip_address(host)), port
+        except ValueError:
+            self.reject(name, item, "IP:port; a name would have to be looked up first")
 
 
 def broker_address(redis_url: str) -> str:

@@ -1,7 +1,8 @@
 """What all pages share: the way around, the person's language and time zone, the colour theme."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,7 +16,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from customers.models import Person
+from customers.access import customers_of
+from customers.models import Customer, Person
 
 THEME_COOKIE = "hatobin_theme"
 THEMES = ("light", "dark")
@@ -39,6 +41,7 @@ _PLACES = (
     (_("Find a recipient"), "search", "search", False),
     (_("Customers"), "building", "customer_list", False),
     (_("Pools and IPs"), "stack-2", "pool_list", True),
+    (_("Destinations"), "world", "destination_list", True),
 )
 
 
@@ -46,7 +49,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     """Context processor: navigation, theme, languages."""
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
-        "places": navigation(request),
+        "places": partial(navigation, request),  # fragments of pages do not ask for it
         "theme": theme if theme in THEMES else "",
         "languages": settings.LANGUAGES,
     }
@@ -57,12 +60,24 @@ def navigation(request: HttpRequest) -> list[Place]:
     person = getattr(request, "user", None)
     if not isinstance(person, Person):
         return []
-    return [
+    own = [] if person.is_operator else list(customers_of(person)[:2])
+    places = [
         Place(label, icon, url, _is_here(url, request.path))
         for label, icon, name, operators_only in _PLACES
-        if person.is_operator or not operators_only
+        if _is_shown(name, person, own, operators_only=operators_only)
         for url in [reverse(name)]
     ]
+    if len(own) == 1:
+        url = reverse("customer", args=[own[0].pk])
+        places.insert(0, Place(_("Overview"), "dashboard", url, _is_here(url, request.path)))
+    return places
+
+
+def _is_shown(name: str, person: Person, own: Sequence[Customer], *, operators_only: bool) -> bool:
+    """A member of one customer has its page in place of a list with one entry."""
+    if name == "customer_list" and len(own) == 1:
+        return False
+    return person.is_operator or not operators_only
 
 
 def _is_here(url: str, path: str) -> bool:

@@ -17,6 +17,10 @@ from config.supervision import supervise
 
 WEB_PROCESSES = 2
 WEB_THREADS = 4
+# Sweeping, releasing and closing have workers of their own: senders wait for slow receivers. Two,
+# since an import keeps one of them busy for a while.
+WORKER_PROCESSES = 2
+CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
 
 
 class PortTaken(Exception):
@@ -38,7 +42,7 @@ def run(
     *,
     until: Callable[[], bool] | None = None,
 ) -> int:
-    """Runs web, worker, beat and the given processes; returns the exit code.
+    """Runs web, worker, sender, beat and the given processes; returns the exit code.
 
     `until` is asked twice a second from a thread of its own; once it is true all programs are
     ended and the code is 0, as after Ctrl-C and SIGTERM. 1: a program ended by itself.
@@ -54,7 +58,6 @@ def run(
 
 def own_processes() -> dict[str, list[str]]:
     """Name -> command. The same programs as in docker/compose.yaml."""
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
     return {
         "web": [
             *(sys.executable, "-m", "gunicorn", "config.wsgi", "--no-control-socket"),
@@ -62,12 +65,18 @@ def own_processes() -> dict[str, list[str]]:
             *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
             *("--log-level", "warning"),
         ],
-        "worker": [
-            *(*celery, "worker", "-Q", "dispatch,default", "--concurrency", str(settings.WORKERS)),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ],
-        "beat": [*celery, "beat"],
+        "worker": celery_worker("worker", queues="default", processes=WORKER_PROCESSES),
+        "sender": celery_worker("sender", queues="dispatch", processes=settings.WORKERS),
+        "beat": [*CELERY, "beat"],
     }
+
+
+def celery_worker(name: str, *, queues: str, processes: int) -> list[str]:
+    """The command of a Celery worker; `queues` are separated by commas."""
+    return [
+        *(*CELERY, "worker", "-n", f"{name}@%h", "-Q", queues, "--concurrency", str(processes)),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
 
 
 def bind_address(host: str, port: int) -> str:

@@ -5,7 +5,6 @@ A bad value stops the start with one sentence and exit code 2 (see config.enviro
 
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,8 @@ from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import embedded
+from config import embedded, logs
+from config.agreement import disagreement
 from config.environment import Environment, broker_address, stop
 from config.schedule import SCHEDULE
 
@@ -35,34 +35,48 @@ if DEBUG and PRODUCTION:
 
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.integer("WEB_PORT", 8000, minimum=1, maximum=65535)
-WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)  # Celery processes of one machine
+WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)  # senders of one machine
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 
 # --- the product ----------------------------------------------------------------------------
 
 # Where customers' recipients reach us: the links in mail are built from it.
 BASE_URL = env.address(
-    "BASE_URL", f"http://127.0.0.1:{WEB_PORT}", schemes=("http", "https")
+    "BASE_URL", "" if PRODUCTION else f"http://127.0.0.1:{WEB_PORT}", schemes=("http", "https")
 ).rstrip("/")
-# Mail and DNS stay on 127/8 and ::1, whatever the lists say. Only production leaves the machine.
+# Mail and DNS stay on 127/8 and ::1, whatever the lists say. Nothing leaves the machine unless this
+# is production, or LOOPBACK_ONLY=false says so.
 LOOPBACK_ONLY = env.boolean("LOOPBACK_ONLY", default=not PRODUCTION)
 # Empty: those of the system's resolv.conf. On loopback only the sandbox's server can answer.
 DNS_SERVERS = env.endpoints("DNS_SERVERS") or ([("127.0.0.1", 5300)] if LOOPBACK_ONLY else [])
 # Of the receivers' MX hosts. The sandbox's hosts listen where no privilege is needed.
 SMTP_PORT = env.integer("SMTP_PORT", 2525 if LOOPBACK_ONLY else 25, minimum=1, maximum=65535)
+DNS_VALIDATING = env.boolean("DNS_VALIDATING", default=False)  # they check DNSSEC: DANE is used
+STS_PORT = env.integer("STS_PORT", SMTP_PORT if LOOPBACK_ONLY else 443, minimum=1, maximum=65535)
+TLS_AUTHORITIES = env.text("TLS_AUTHORITIES")  # for MTA-STS: a PEM file in place of the system's
 # What the sandbox's hosts stored; "": no sandbox.
 SANDBOX_DIRECTORY = env.text("SANDBOX_DIRECTORY", str(VAR_DIR / "sandbox") if LOOPBACK_ONLY else "")
 # A deferred delivery is tried again after these waits, the last one repeated, until the limit.
 RETRY_LADDER = env.durations("RETRY_LADDER", "5m,15m,30m,1h,2h,4h")
 RETRY_LIMIT = env.duration("RETRY_LIMIT", "72h")
-# How long a worker may hold what it claimed: longer than a task and the slowest last reply.
-LEASE_SECONDS = env.duration("LEASE", "15m")
+# How long a dead worker's mail waits; a living one renews it (delivery.leases).
+LEASE_SECONDS = env.duration("LEASE", "30s")
 SMTP_CONNECT_TIMEOUT = env.duration("SMTP_CONNECT_TIMEOUT", "30s")
 SMTP_COMMAND_TIMEOUT = env.duration("SMTP_COMMAND_TIMEOUT", "5m")  # RFC 5321 4.5.3.2
 ATTACHMENT_LIMIT_MB = env.integer("ATTACHMENT_LIMIT_MB", 10, minimum=1, maximum=100)
 IMPORT_LIMIT_MB = env.integer("IMPORT_LIMIT_MB", 200, minimum=1, maximum=10_000)
 PARTITION_DAYS_AHEAD = env.integer("PARTITION_DAYS_AHEAD", 7, minimum=1, maximum=60)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 90, minimum=1, maximum=3650)
+
+wrong = disagreement(
+    production=PRODUCTION,
+    base_url=BASE_URL,
+    loopback_only=LOOPBACK_ONLY,
+    dns_servers=DNS_SERVERS,
+    lease=LEASE_SECONDS,
+)
+if wrong:
+    stop(wrong)
 
 # --- secrets --------------------------------------------------------------------------------
 
@@ -82,6 +96,10 @@ else:
     field_key = env.kept_secret(
         "FIELD_KEY", path=VAR_DIR / "field_key", make=lambda: Fernet.generate_key().decode()
     )
+# The key signs; the fallbacks only verify what was signed before a change of keys.
+SECRET_KEY_FALLBACKS = env.secrets("SECRET_KEY_FALLBACKS")
+for name, keys in (("SECRET_KEY", [SECRET_KEY]), ("SECRET_KEY_FALLBACKS", SECRET_KEY_FALLBACKS)):
+    env.require_strong(name, keys)
 # Newest first: it encrypts; the others only read what was written before a change of keys.
 FIELD_KEYS = env.field_keys(field_key)
 
@@ -90,7 +108,10 @@ FIELD_KEYS = env.field_keys(field_key)
 DATABASE_URL = env.secret("DATABASE_URL") or embedded.addresses(VAR_DIR).database
 REDIS_URL = env.secret("REDIS_URL") or embedded.addresses(VAR_DIR).redis
 try:
-    DATABASES: dict[str, Any] = {"default": dj_database_url.parse(DATABASE_URL)}
+    # Checked when taken from the pool: a restart of PostgreSQL breaks those that wait there.
+    DATABASES: dict[str, Any] = {
+        "default": dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
+    }
 except ValueError:
     DATABASES = {"default": {}}
 if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
@@ -101,11 +122,8 @@ if urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
 # Connections kept open by each process; 0: one per thread and request, without a pool.
 DATABASE_POOL = env.integer("DATABASE_POOL", 8, minimum=0, maximum=100)
 if DATABASE_POOL:
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
-        "min_size": 1,
-        "max_size": DATABASE_POOL,
-        "timeout": 10,
-    }
+    pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 
 CACHES = {
     "default": {
@@ -279,22 +297,4 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # --- logging --------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"short": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {
-        "stdout": {"class": "logging.StreamHandler", "stream": sys.stdout, "formatter": "short"}
-    },
-    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # One line for each task received and done would bury everything else.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        "kombu": {"level": "WARNING"},
-        "kombu.transport.virtual.base": {"level": "ERROR"},  # at each stop: tasks are put back
-        "mail.log": {"level": "WARNING"},  # aiosmtpd: every command of every session
-    },
-}
+LOGGING = logs.to_stdout(LOG_LEVEL)

@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from customers.import_encodings import NAMES, UnknownEncoding, detect, has_nul, open_text
 
 MAX_COLUMNS: Final = 50
@@ -30,7 +32,10 @@ _MARKS: Final = ("Mn", "Mc")  # vowel signs belong to letters, as in wire.merge
 
 
 class BrokenFile(ValueError):
-    """The file as a whole cannot be used; the sentence says what, where, what next."""
+    """The file as a whole cannot be used; the sentence says what, where, what next.
+
+    It is in the language that is active when the file is read.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +119,11 @@ def check_nul(path: Path, encoding: str) -> None:
     delimiter = detect_delimiter(path, encoding)
     with open_text(path, encoding) as file:
         row, column = _find_nul(csv.reader(file, delimiter=delimiter))
-    raise BrokenFile(
-        f"Row {row:,}, column {column}: there is a NUL character, so this is no text file in"
-        f" {NAMES[encoding]}. Save it as CSV and import it again."
+    words = _(
+        "Row %(row)s, column %(column)s: there is a NUL character, so this is no text file in "
+        "%(encoding)s. Save it as CSV and import it again."
     )
+    raise BrokenFile(words % {"row": f"{row:,}", "column": column, "encoding": NAMES[encoding]})
 
 
 def _find_nul(records: Iterator[list[str]]) -> tuple[int, int]:
@@ -136,14 +142,17 @@ def read_header(cells: Sequence[str]) -> Header:
     """What the first row says; raises BrokenFile."""
     if not any(cell.strip() for cell in cells):
         raise BrokenFile(
-            "Row 1 is empty: it has to name the columns, one of them the address, for example"
-            ' "メールアドレス" or "email".'
+            _(
+                "Row 1 is empty: it has to name the columns, one of them the address, for example "
+                "“email”."
+            )
         )
     if len(cells) > MAX_COLUMNS:
-        raise BrokenFile(
-            f"Row 1 has {len(cells):,} columns and {MAX_COLUMNS} are possible: take out column"
-            f" {MAX_COLUMNS + 1} and those after it."
+        words = _(
+            "Row 1 has %(count)s columns and %(most)s are possible: take out those after column "
+            "%(most)s."
         )
+        raise BrokenFile(words % {"count": f"{len(cells):,}", "most": MAX_COLUMNS})
     index = _address_index(cells)
     names = [field_name(cell) for cell in cells]
     _check_names(cells, names)
@@ -171,45 +180,50 @@ def _address_index(cells: Sequence[str]) -> int:
     for name in ADDRESS_NAMES:
         if name in plain:
             return plain.index(name)
-    seen = ", ".join(f'"{cell[:MAX_NAME]}"' for cell in cells[:10])
-    raise BrokenFile(
-        'Row 1 names no address column: call it "メールアドレス" or "email". The columns are'
-        f" {seen}{' and more' if len(cells) > 10 else ''}."
-    )
+    seen = ", ".join(f"“{cell[:MAX_NAME]}”" for cell in cells[:10])
+    words = _("Row 1 names no address column: call it “email”. The columns are: %(columns)s")
+    raise BrokenFile(words % {"columns": f"{seen}, …" if len(cells) > 10 else seen})
 
 
 def _check_names(cells: Sequence[str], names: Sequence[str]) -> None:
     for column, (cell, name) in enumerate(zip(cells, names, strict=True), 1):
-        where = f"Row 1, column {column}:"
+        params = {"column": column, "name": cell[:MAX_NAME]}
         if not name:
-            raise BrokenFile(
-                f'{where} "{cell[:MAX_NAME]}" is no name with letters or digits. Name the column,'
-                " or delete it."
+            words = _(
+                "Row 1, column %(column)s: “%(name)s” is no name with letters or digits. Name the "
+                "column, or delete it."
             )
+            raise BrokenFile(words % params)
         if len(name) > MAX_NAME:
-            raise BrokenFile(
-                f'{where} the name "{name[:20]}..." has {len(name)} characters of at most'
-                f" {MAX_NAME}. Shorten it."
+            words = _(
+                "Row 1, column %(column)s: the name “%(name)s” has %(length)s characters of at "
+                "most %(most)s. Shorten it."
             )
+            params = {**params, "name": f"{name[:20]}…", "length": len(name), "most": MAX_NAME}
+            raise BrokenFile(words % params)
         if (earlier := names.index(name) + 1) < column:
-            raise BrokenFile(
-                f'{where} "{name}" is the name of column {earlier} too. Give each its own name.'
+            words = _(
+                "Row 1, column %(column)s: “%(name)s” is the name of column %(earlier)s too. Give "
+                "each its own name."
             )
+            raise BrokenFile(words % {**params, "name": name, "earlier": earlier})
 
 
 def _broken_record(error: csv.Error, row: int) -> str:
     words = str(error)
     if "end of data" in words:
-        return (
-            f"Row {row:,}: a quoted cell that begins there is not closed before the end of the"
-            ' file. Add the missing " and import the file again.'
+        sentence = _(
+            "Row %(row)s: a quoted cell that begins there is not closed before the end of the "
+            'file. Add the missing " and import the file again.'
         )
-    if "field limit" in words:
-        return (
-            f"Row {row:,}: one cell holds more than {csv.field_size_limit():,} characters; most"
-            ' likely a " is missing at its end.'
+    elif "field limit" in words:
+        sentence = _(
+            'Row %(row)s: one cell holds more than %(most)s characters; most likely a " is '
+            "missing at its end."
         )
-    return (
-        f'Row {row:,}: after a cell in quotes comes text instead of the next cell. Write a " inside'
-        ' of quotes as "", and import the file again.'
-    )
+    else:
+        sentence = _(
+            'Row %(row)s: after a cell in quotes comes text instead of the next cell. Write a " '
+            'inside of quotes as "", and import the file again.'
+        )
+    return sentence % {"row": f"{row:,}", "most": f"{csv.field_size_limit():,}"}

@@ -24,8 +24,7 @@ class ImportForm(forms.Form):
     )
     basis = forms.ChoiceField(
         label=gettext_lazy("Why they may be mailed"),
-        choices=Basis.choices,
-        initial=Basis.OPT_IN,
+        choices=[("", gettext_lazy("Choose one")), *Basis.choices],
         help_text=gettext_lazy("Kept with every contact, as the law on mail advertising asks."),
     )
 

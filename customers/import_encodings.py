@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 BLOCK: Final = 1 << 20  # octets
 
 # Names as the file's owner knows them; the keys are Python's codecs, and stored with the batch.
@@ -29,7 +31,7 @@ _UNDEFINED: Final = ("\x80", "\xa0", "\uf8f0", "\uf8f1", "\uf8f2", "\uf8f3")
 
 
 class UnknownEncoding(ValueError):
-    """No supported encoding fits; the sentence names the first octet that fits none."""
+    """No supported encoding fits; the sentence, in the language of now, says from which octet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,13 @@ codecs.register_error(_WINDOWS_JIS, _windows_jis)
 
 def _sentence(misfits: list[Misfit]) -> str:
     furthest = max(misfits, key=lambda misfit: misfit.octet)
-    return (
-        f"The file is neither UTF-8, Shift_JIS nor another encoding that we know: as"
-        f" {NAMES[furthest.codec]}, byte {furthest.octet:,} in line {furthest.line:,} cannot be"
-        " read. Save the file as CSV in UTF-8 and import it again."
+    words = _(
+        "The file is neither UTF-8, Shift_JIS nor another encoding that we know: as %(encoding)s, "
+        "byte %(octet)s in line %(line)s cannot be read. Save the file as CSV in UTF-8 and import "
+        "it again."
     )
+    where = {"octet": f"{furthest.octet:,}", "line": f"{furthest.line:,}"}
+    return words % {"encoding": NAMES[furthest.codec], **where}
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

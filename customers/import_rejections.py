@@ -17,11 +17,8 @@ from customers.models import ImportBatch, ImportRejection
 
 MAX_SHOWN: Final = 500  # characters of a value that are kept: enough to find it in the file
 
-# Codes of this package, then those of wire.addresses.InvalidAddress.
-REASONS: Final[dict[str, str | Promise]] = {
-    "cells": _("The row has more or fewer cells than the header."),
-    "duplicate": _("An earlier row has the same address; that one was imported."),
-    "value-too-long": _("The value has more than 2,000 characters. Shorten it."),
+# By the codes of wire.addresses.InvalidAddress: what every face says of a bad address.
+ADDRESS_FAULTS: Final[dict[str, Promise]] = {
     "empty": _("The address is empty."),
     "control-character": _("The address contains an invisible control character. Delete it."),
     "no-at": _("The address has no @ sign."),
@@ -29,6 +26,13 @@ REASONS: Final[dict[str, str | Promise]] = {
     "dots": _("The part before the @ sign has dots where this domain does not allow them."),
     "bad-domain": _("The part after the @ sign is no valid domain name."),
     "too-long": _("The address is longer than mail servers accept."),
+}
+# Why a row is not imported.
+REASONS: Final[dict[str, Promise]] = {
+    "cells": _("The row has more or fewer cells than the header."),
+    "duplicate": _("An earlier row has the same address; that one was imported."),
+    "value-too-long": _("The value has more than 2,000 characters. Shorten it."),
+    **ADDRESS_FAULTS,
 }
 # Excel and others run a cell that begins so as a formula; a tab or return can hide the sign.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")

@@ -5,7 +5,7 @@ times as fast as INSERT or a random order. Otherwise they go to a temporary tabl
 known ones have to be told from the new ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -90,8 +90,8 @@ def store(
     else:
         added, updated = _copy("customers_contact", rows, prefix), 0
     _keep_unsubscribed(found)
-    found.fields = [*found.fields, *(name for name in header.fields if name not in found.fields)]
-    found.save(update_fields=["fields"])
+    if added or updated:  # a header alone gives no contact a field
+        _add_fields(found, header.fields)
     return Stored(added, updated, spool.count - before)
 
 
@@ -101,6 +101,11 @@ def lock(list_id: int) -> RecipientList:
     Two who add the same address at once would else meet at the unique constraint.
     """
     return RecipientList.objects.select_for_update(no_key=True).get(pk=list_id)
+
+
+def _add_fields(found: RecipientList, names: Sequence[str]) -> None:
+    found.fields = [*found.fields, *(name for name in names if name not in found.fields)]
+    found.save(update_fields=["fields"])
 
 
 def _prefix(batch: ImportBatch, found: RecipientList, now: datetime) -> bytes:

@@ -5,21 +5,23 @@ point: until that transaction ends, only the batch's own row says that somebody 
 """
 
 import logging
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from celery import current_app
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from customers import audit
 from customers.csv_reading import BrokenFile, Sheet, opened
+from customers.import_files import FileRefused, Upload, check_size, file_of, keep
 from customers.import_rejections import Rejection, RejectionSpool, rejections_csv
 from customers.import_rows import digester
 from customers.import_spill import Spill
@@ -27,7 +29,7 @@ from customers.import_states import move
 from customers.import_store import store
 from customers.models import Basis, ImportBatch, ImportState, RecipientList
 
-__all__ = ["FileRefused", "accept", "receive", "rejections_csv", "run", "unfinished"]
+__all__ = ["FileRefused", "accept", "file_of", "receive", "rejections_csv", "run", "unfinished"]
 
 TASK: Final = "customers.tasks.run_import"
 PROGRESS_SECONDS: Final = 0.5
@@ -36,22 +38,6 @@ BY: Final = "import"
 logger = logging.getLogger(__name__)
 
 Report = Callable[[ImportBatch], None]
-
-
-class FileRefused(ValueError):
-    """A file that is not even tried; the sentence is for the page."""
-
-
-class Upload(Protocol):
-    """What we use of Django's UploadedFile and File."""
-
-    @property
-    def name(self) -> str | None: ...
-
-    @property
-    def size(self) -> int | None: ...
-
-    def chunks(self) -> Iterable[bytes]: ...
 
 
 def accept(
@@ -71,7 +57,7 @@ def receive(
 ) -> ImportBatch:
     """Take a file for a list; the caller runs the import. Raises FileRefused."""
     name, size = file.name or "file", file.size or 0
-    _check_size(name, size)
+    check_size(name, size)
     batch = ImportBatch.objects.create(
         customer_id=recipient_list.customer_id,
         recipient_list=recipient_list,
@@ -83,7 +69,7 @@ def receive(
     )
     path = file_of(batch)
     try:
-        _keep(file, path)
+        keep(file, path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -103,9 +89,11 @@ def run(
     or its disk is full) the batch stays unfinished, and a later call begins it again.
     """
     with _claimed(batch_id, wait=wait) as mine:
-        batch = ImportBatch.objects.select_related("recipient_list").get(pk=batch_id)
+        found = ImportBatch.objects.select_related("recipient_list", "created_by")
+        batch = found.get(pk=batch_id)
         if mine and not ImportState(batch.state).is_final:
-            _run(batch, now, on_progress)
+            with translation.override(_language(batch)):  # a failure is a sentence for its owner
+                _run(batch, now, on_progress)
             batch.refresh_from_db()
     return batch
 
@@ -116,37 +104,6 @@ def unfinished(*, now: datetime) -> list[int]:
     rows = ImportBatch.objects.exclude(state__in=final)
     rows = rows.filter(created_at__lt=now - timedelta(minutes=1))
     return list(rows.order_by("pk").values_list("pk", flat=True))
-
-
-def file_of(batch: ImportBatch) -> Path:
-    """Where the uploaded file lies until the batch has ended."""
-    return Path(settings.MEDIA_ROOT) / "imports" / f"{batch.pk}.csv"
-
-
-def _check_size(name: str, size: int) -> None:
-    if size == 0:
-        raise FileRefused(f"{name} is empty: choose a CSV file with a header row.")
-    if size > settings.IMPORT_LIMIT_MB * 1024**2:
-        raise FileRefused(
-            f"{name} has {size / 1024**2:,.1f} MB and {settings.IMPORT_LIMIT_MB} MB are the most:"
-            " divide it into several files, each with the header row."
-        )
-
-
-def _keep(file: Upload, path: Path) -> None:
-    """On disk before the batch is committed, readable by nobody else: these are addresses."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as copy:
-        for number, chunk in enumerate(file.chunks()):
-            if number == 0 and chunk.startswith(b"PK\x03\x04"):
-                raise FileRefused(
-                    f"{file.name} is an Excel workbook: save it there as CSV UTF-8 and import that."
-                )
-            copy.write(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
 
 
 def _enqueue(batch_id: int) -> None:
@@ -180,12 +137,12 @@ def _run(batch: ImportBatch, now: datetime, on_progress: Report | None) -> None:
     except BrokenFile as error:
         _fail(batch, str(error), clock())
     except FileNotFoundError:
-        _fail(batch, "The uploaded file is no longer on the server: upload it again.", clock())
+        _fail(batch, _("The uploaded file is no longer on the server: upload it again."), clock())
     except OperationalError:  # the database went away or is full: the sweep tries again
         raise
     except Exception:
-        words = f"The import stopped by a fault of ours, noted in the log as import {batch.pk}."
-        _fail(batch, f"{words} The list is as it was. Import the file again.", clock())
+        words = _("The import stopped by a fault of ours: import %(number)s in the log. Try again.")
+        _fail(batch, words % {"number": batch.pk}, clock())
         logger.exception("import %s failed", batch.pk)
         raise
 
@@ -265,6 +222,12 @@ def _fail(batch: ImportBatch, sentence: str, now: datetime) -> None:
         move(batch, ImportState.FAILED, failure=sentence, finished_at=now)
         _record(batch, "import.fail", _actor(batch), now, after=ImportState.FAILED, why=sentence)
         transaction.on_commit(partial(file_of(batch).unlink, missing_ok=True))
+
+
+def _language(batch: ImportBatch) -> str:
+    """That of the person who uploaded the file, who may be gone by now."""
+    language = batch.created_by.language if batch.created_by else ""
+    return language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def _actor(batch: ImportBatch) -> audit.Actor:

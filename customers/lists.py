@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from customers import audit, suppressions
 from customers.csv_reading import field_name
+from customers.import_rejections import ADDRESS_FAULTS
 from customers.import_store import lock
 from customers.models import (
     Basis,
@@ -20,14 +22,14 @@ from wire.addresses import InvalidAddress, parse
 
 
 class ListRefused(ValueError):
-    """A list or a contact that cannot be made; the sentence is for the page."""
+    """A list or a contact that cannot be made; a sentence for the page, in the language of now."""
 
 
 def create(*, customer: Customer, name: str, by: audit.Actor, now: datetime) -> RecipientList:
     """Make an empty list. Raises ListRefused when the name is empty, too long or taken."""
     name = name.strip()
     if not 0 < len(name) <= 120:
-        raise ListRefused("A list needs a name of 1 to 120 characters.")
+        raise ListRefused(_("A list needs a name of 1 to 120 characters."))
     try:
         with transaction.atomic():
             made = RecipientList.objects.create(customer=customer, name=name, created_at=now)
@@ -40,9 +42,8 @@ def create(*, customer: Customer, name: str, by: audit.Actor, now: datetime) -> 
                 after=name[:60],
             )
     except IntegrityError:
-        raise ListRefused(
-            f'{customer.name} has a list called "{name}" already: choose another name.'
-        ) from None
+        words = _("%(customer)s has a list called “%(name)s” already: choose another name.")
+        raise ListRefused(words % {"customer": customer.name, "name": name}) from None
     return made
 
 
@@ -63,10 +64,12 @@ def add_contact(
     try:
         parsed = parse(address)
     except InvalidAddress as error:
-        raise ListRefused(str(error)) from None
+        raise ListRefused(str(ADDRESS_FAULTS[error.code])) from None
     values = {field_name(name): value for name, value in attributes.items()}
     if "" in values:
-        raise ListRefused("An attribute has no name with letters or digits: name it, or drop it.")
+        raise ListRefused(
+            _("An attribute has no name with letters or digits: name it, or drop it.")
+        )
     found = lock(recipient_list.pk)
     contact, created = Contact.objects.get_or_create(
         recipient_list=found,
@@ -82,7 +85,8 @@ def add_contact(
         },
     )
     if not created:
-        raise ListRefused(f'{parsed.text} is in the list "{found.name}" already.')
+        words = _("%(address)s is in the list “%(list)s” already.")
+        raise ListRefused(words % {"address": parsed.text, "list": found.name})
     _add_fields(found, values)
     audit.record(
         verb="contact.add",

@@ -35,9 +35,11 @@ def token(opt_out: OptOut) -> str:
 
 
 def read(token: str) -> OptOut | None:
-    """None for a token that we did not make."""
-    payload = tokens.verify(token, purpose=_PURPOSE, key=settings.SECRET_KEY.encode())
-    return OptOut(*json.loads(payload)) if payload else None
+    """None for a token that we did not make; one signed with an old key still counts."""
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        if payload := tokens.verify(token, purpose=_PURPOSE, key=key.encode()):
+            return OptOut(*json.loads(payload))
+    return None
 
 
 def link(token: str) -> str:

@@ -1,8 +1,8 @@
 """Claiming due deliveries for a lane, with a lease, and giving them back.
 
 A claim is one statement: rows are picked with SKIP LOCKED, so that two workers never pick the same
-one, and marked `sending` until the lease ends. A worker that dies leaves rows whose lease runs
-out; `return_expired` finds them by query.
+one, and marked `sending` until the lease ends. Leases are short, and renewed while the worker
+lives. One that dies leaves rows whose lease runs out; `return_expired` finds them by query.
 """
 
 import json
@@ -11,9 +11,10 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from delivery.models import Attempt, Delivery, SendingIp
@@ -34,17 +35,18 @@ class Claimed:
     fields: Mapping[str, str]
     attempts: int
     queued_at: datetime
+    attempt_id: int  # of the attempt to come, drawn now: see outcomes.Result
 
 
 _CLAIM = """
 WITH picked AS (
-    SELECT d.id FROM unnest(%(mailings)s::bigint[]) WITH ORDINALITY AS m(id, turn)
+    SELECT d.id FROM unnest(%(mailings)s::bigint[], %(shares)s::int[]) AS m(id, share)
     CROSS JOIN LATERAL (
         SELECT id FROM delivery_delivery
         WHERE mailing_id = m.id AND destination = %(destination)s
           AND state IN ('queued', 'deferred') AND next_attempt_at <= %(now)s
           AND id >= %(since)s
-        ORDER BY next_attempt_at LIMIT %(share)s FOR UPDATE SKIP LOCKED
+        ORDER BY next_attempt_at LIMIT m.share FOR UPDATE SKIP LOCKED
     ) d
     LIMIT %(limit)s
 )
@@ -52,7 +54,7 @@ UPDATE delivery_delivery AS d
 SET state = 'sending', claimed_until = %(until)s, claimed_by = %(token)s
 FROM picked WHERE d.id = picked.id AND d.id >= %(since)s
 RETURNING d.id, d.mailing_id, d.customer_id, d.address, d.domain, d.destination, d.fields::text,
-    d.attempts, d.queued_at
+    d.attempts, d.queued_at, hatobin_id('delivery_attempt_ids')
 """
 
 
@@ -65,8 +67,9 @@ def claim(
     token: str,
     until: datetime,
     now: datetime,
+    shares: Sequence[int] = (),
 ) -> list[Claimed]:
-    """Take up to `limit` due deliveries, an equal share of each mailing.
+    """Take up to `limit` due deliveries: of each mailing its share (default: an equal one).
 
     `since` is the smallest delivery id of these mailings: older partitions are not looked at.
     """
@@ -76,7 +79,7 @@ def claim(
         "mailings": list(mailings),
         "destination": destination,
         "since": since,
-        "share": max(1, limit // len(mailings)),
+        "shares": list(shares) or [max(1, limit // len(mailings))] * len(mailings),
         "limit": limit,
         "token": token,
         "until": until,
@@ -88,9 +91,20 @@ def claim(
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    *before, fields, attempts, queued_at = row
-    values = [*before, json.loads(fields), attempts, queued_at]
+    *before, fields, attempts, queued_at, attempt_id = row
+    values = [*before, json.loads(fields), attempts, queued_at, attempt_id]
     return Claimed(*values)
+
+
+def renew(*, ids: Sequence[int], token: str, until: datetime) -> int:
+    """Prolong the lease of those deliveries that are still in the claim; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE delivery_delivery SET claimed_until = %s"
+            " WHERE id = ANY(%s) AND state = 'sending' AND claimed_by = %s",
+            [until, list(ids), token],
+        )
+        return int(cursor.rowcount)
 
 
 def give_back(*, ids: Sequence[int], token: str) -> int:
@@ -133,11 +147,23 @@ def route_of(token: str) -> tuple[int, int]:
     return int(pool_id), int(ip_id)
 
 
+def has_expired(*, now: datetime) -> bool:
+    """Whether a lease ran out. Not told for a while after a start of PostgreSQL: no worker could
+    renew while it was down, and those that live do so first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_postmaster_start_time()")
+        started: datetime = cursor.fetchone()[0]
+    if now - started < timedelta(seconds=settings.LEASE_SECONDS):
+        return False
+    return Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lt=now).exists()
+
+
 def return_expired(*, now: datetime) -> int:
     """Bring back what a dead worker held: due at once, with an attempt that says `uncertain`.
 
     The receiver may have taken the message before the worker died; a second copy is the lesser
-    evil against a lost one.
+    evil against a lost one. Called by `recovery`, after the journal has had its say.
     """
     with transaction.atomic():
         lost = list(

@@ -1,5 +1,6 @@
 """From a mailing and one delivery to the octets that go out: merged, encoded, signed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,9 @@ from customers import unsubscribes
 from delivery.drafts import Draft
 from delivery.models import DkimKey, Mailing, MailingKind, SendingDomain
 from wire import addresses, dkim, mime, tokens
+
+
+_MESSAGE_ID = re.compile(r"<?([0-9a-z]{6,13})@[^@<>\s]+>?")  # 36**13 is over 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,12 @@ def message_id(delivery_id: int, domain: str) -> str:
 
 
 def read_message_id(text: str) -> int | None:
-    """The delivery id in a Message-ID that `message_id` made; None for others."""
-    token = text.strip().strip("<>").partition("@")[0]
-    try:
-        return int(token, 36)
-    except ValueError:
-        return None
+    """The delivery id in a Message-ID that `message_id` may have made; None for others.
+
+    Who acts on it compares with `message_id` of that delivery: anybody can write such a text.
+    """
+    found = _MESSAGE_ID.fullmatch(text.strip())
+    return int(found[1], 36) if found else None
 
 
 def _base36(number: int) -> str:
@@ -88,8 +92,9 @@ def _list_headers(link: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def draft_of(mailing: Mailing) -> Draft:
-    """The content of a stored mailing, attachments included."""
+def draft_of(mailing: Mailing, *, with_files: bool = True) -> Draft:
+    """The content of a stored mailing; without its attachments where only the words matter."""
+    files = mailing.attachments.order_by("id") if with_files else ()
     return Draft(
         subject=mailing.subject,
         from_address=mailing.from_address,
@@ -103,7 +108,7 @@ def draft_of(mailing: Mailing) -> Draft:
         needs_tls=mailing.needs_tls,
         attachments=tuple(
             mime.Attachment(row.file_name, row.content_type, bytes(row.data))
-            for row in mailing.attachments.order_by("id")
+            for row in files
         ),
     )
 
@@ -143,3 +148,11 @@ def envelope_sender(delivery_id: int, domain: SendingDomain) -> str:
         domain=domain.envelope_domain,
         key=settings.SECRET_KEY.encode(),
     )
+
+
+def delivery_of(envelope_sender: str) -> int | None:
+    """The delivery that a VERP address names; None if it is not ours. Old keys still count."""
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        if found := tokens.read_bounce_address(envelope_sender, key=key.encode()):
+            return found
+    return None

@@ -15,11 +15,26 @@ from django.conf import settings
 from django.utils import timezone
 
 from customers import suppressions
-from delivery import claims, composition, lanes, live, outcomes
+from delivery import (
+    claims,
+    composition,
+    flood,
+    holds,
+    lanes,
+    live,
+    outcomes,
+    sorting,
+    turns,
+)
 from delivery.claims import Claimed
+from delivery.complaints import Complaints
+from delivery.destinations import OTHER
 from delivery.engine import Engine
-from delivery.recorder import Recorder
+from delivery.leases import Lease
+from delivery.recorder import Recorder, patiently
 from delivery.routing import Ip
+from delivery.sorting import Sorting
+from delivery.turns import Turn
 from delivery.watch import Watch
 from wire.addresses import parse
 from wire.courier import Courier
@@ -34,10 +49,11 @@ class Batch:
     """One claimed batch on its route."""
 
     lane: lanes.Lane
+    turn: Turn
     epoch: str  # of the routes by which it was claimed
     ip: Ip
     pool_ips: Sequence[Ip]
-    token: str
+    lease: Lease
     mailings: dict[int, lanes.Active]
     claimed: Sequence[Claimed]
 
@@ -45,8 +61,10 @@ class Batch:
 def sweep(*, engine: Engine, now: datetime) -> list[lanes.Lane]:
     """The lanes with due mail whose task is not under way yet; they are marked as taken."""
     engine.keep_partitions(now)
-    mailings = lanes.active()
-    plan, held = lanes.plan(mailings, lanes.due(mailings, now=now), engine.table())
+    mailings, table = lanes.active(), engine.table()
+    pairs = lanes.due(mailings, now=now)
+    closed = holds.closed(table, [destination for _, destination in pairs], now=now)
+    plan, held = lanes.plan(mailings, pairs, table, closed)
     for mailing_id, hold in held.items():
         log.info("Mailing %s waits: %s", mailing_id, hold.reason)
     return [lane for lane in plan if live.take_lane(lane.name, "sweep")]
@@ -55,33 +73,43 @@ def sweep(*, engine: Engine, now: datetime) -> list[lanes.Lane]:
 def run_lane(*, engine: Engine, lane: lanes.Lane) -> int:
     """Claim one batch for the lane, carry it, record every outcome. How many were claimed."""
     now = timezone.now()
-    batch = _claim(engine, lane, now)
-    if batch is None:
-        return 0
-    kept = _without_suppressed(batch, now)
-    _carry(engine, batch, kept)
+    with turns.turn(lane, ip_id=lane.ip_id, facts=engine.facts(), now=now) as turn:
+        if not turn.share:
+            live.rest_lane(lane.name, turn.wait)
+            return 0
+        batch = _claim(engine, lane, turn, now)
+        if batch is None:
+            return 0
+        kept = _without_flood(batch, _without_suppressed(batch, now), now)
+        if lane.destination == OTHER:
+            kept = sorting.sort_out(kept, token=batch.lease.token, now=now)
+        _carry(engine, batch, kept)
     return len(batch.claimed)
 
 
-def _claim(engine: Engine, lane: lanes.Lane, now: datetime) -> Batch | None:
+def _claim(engine: Engine, lane: lanes.Lane, turn: Turn, now: datetime) -> Batch | None:
     table = engine.table()
     pool = table.pools.get(lane.pool_id)
     ip = next((ip for ip in pool.ips if ip.id == lane.ip_id), None) if pool else None
     if pool is None or ip is None:  # it left the pool since the sweep
         return None
-    mailings = lanes.routed(lanes.active(), table, lane.pool_id)
+    routed = lanes.routed(lanes.active(), table, lane)
+    mailings = lanes.waiting(routed, lane.destination, now=now)
+    portions = turn.portions(mailings, now=now)
     token = claims.new_token(pool_id=lane.pool_id, ip_id=lane.ip_id)
     claimed = claims.claim(
-        mailings=[mailing.id for mailing in mailings],
+        mailings=list(portions),
+        shares=list(portions.values()),
         destination=lane.destination,
         since=min((mailing.first_delivery for mailing in mailings), default=0),
-        limit=lane.share,
+        limit=turn.share,
         token=token,
         until=now + timedelta(seconds=settings.LEASE_SECONDS),
         now=now,
     )
     by_id = {mailing.id: mailing for mailing in mailings}
-    return Batch(lane, engine.epoch, ip, pool.ips, token, by_id, claimed)
+    lease = Lease(token=token, ids=[item.id for item in claimed])
+    return Batch(lane, turn, engine.epoch, ip, pool.ips, lease, by_id, claimed)
 
 
 def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
@@ -99,16 +127,31 @@ def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
         for item in batch.claimed
         if keys[item.id] in found[item.customer_id]
     }
-    claims.suppress(reasons=stopped, token=batch.token, now=now)
+    claims.suppress(reasons=stopped, token=batch.lease.token, now=now)
     return [item for item in batch.claimed if item.id not in stopped]
+
+
+def _without_flood(batch: Batch, items: Sequence[Claimed], now: datetime) -> list[Claimed]:
+    """Hold those back whose address has had enough."""
+    beyond = flood.beyond(items, flood.Bounds(), now=now)
+    held = [item for item in items if item.id in beyond]
+    flood.hold(items=held, token=batch.lease.token, now=now)
+    return [item for item in items if item.id not in beyond]
 
 
 def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
     """Send from the lane's IP; what it cannot reach, from one of the other address family."""
     other = _other_family(batch)
-    unreached = _carry_from(engine, batch, batch.ip, kept, is_last=other is None)
-    if other is not None and unreached:
-        _carry_from(engine, batch, other, unreached, is_last=True)
+    unreached = _carry_from(engine, batch, batch.ip, batch.turn, kept, is_last=other is None)
+    if other is None or not unreached:
+        return
+    with turns.turn(batch.lane, ip_id=other.id, facts=engine.facts(), now=timezone.now()) as turn:
+        if turn.connections:
+            _carry_from(engine, batch, other, turn, unreached, is_last=True)
+        else:
+            ids = [item.id for item in unreached]
+            patiently(lambda: claims.give_back(ids=ids, token=batch.lease.token))
+            live.rest_lane(batch.lane.name, turns.LONGEST_WAIT)
 
 
 def _other_family(batch: Batch) -> Ip | None:
@@ -119,13 +162,17 @@ def _other_family(batch: Batch) -> Ip | None:
 
 
 def _carry_from(
-    engine: Engine, batch: Batch, ip: Ip, items: Sequence[Claimed], *, is_last: bool
+    engine: Engine, batch: Batch, ip: Ip, turn: Turn, items: Sequence[Claimed], *, is_last: bool
 ) -> list[Claimed]:
     """Send and record; those that this IP cannot reach come back, unless it is the last one."""
     by_id = {item.id: item for item in items}
     unreached: list[Claimed] = []
     carrier = outcomes.Carrier(batch.lane.pool_id, ip.id, ip.address, ip.helo)
-    with Recorder(carrier=carrier, token=batch.token) as recorder:
+    watch = Watch(lane=batch.lane.name, epoch=batch.epoch, lease=batch.lease, goes_on=turn.goes_on)
+    complaints = Complaints(ip_id=ip.id, destination=batch.lane.destination, stop=watch.stop)
+    patterns = engine.facts().patterns if batch.lane.destination == OTHER else {}
+    found = Sorting(patterns)
+    with Recorder(carrier=carrier, lease=batch.lease) as recorder:
 
         def report(letter: Letter, outcome: Outcome) -> None:
             item = by_id[letter.key]
@@ -133,26 +180,35 @@ def _carry_from(
                 unreached.append(item)
                 return
             expires_at = batch.mailings[item.mailing_id].expires_at
-            recorder.add(
-                outcomes.result_of(
-                    item, outcome, envelope_sender=letter.sender, expires_at=expires_at
-                )
+            result = outcomes.result_of(
+                item, outcome, envelope_sender=letter.sender, expires_at=expires_at
             )
+            recorder.add(result)
+            turn.tried()
+            batch.turn.spend(item.customer_id)
+            complaints.hear(domain=letter.domain, category=result.category, outcome=outcome)
 
         letters = [_letter(engine, batch, item) for item in items]
-        watch = Watch(lane=batch.lane.name, epoch=batch.epoch)
-        untried = engine.run(watch.over(_courier(engine, batch, ip).carry, letters, report))
-    claims.give_back(ids=[letter.key for letter in untried], token=batch.token)
+        courier = _courier(engine, batch, ip, turn, found)
+        untried = engine.run(watch.over(courier.carry, letters, report))
+    rate, seconds = turn.limits.rate.per_second, turn.seconds
+    patiently(
+        lambda: found.settle(complaints.settle(rate=rate, seconds=seconds, now=timezone.now()))
+    )
+    patiently(lambda: found.give_back(untried, token=batch.lease.token))
     return unreached
 
 
-def _courier(engine: Engine, batch: Batch, ip: Ip) -> Courier:
-    group = lanes.group(batch.lane.destination)
+def _courier(engine: Engine, batch: Batch, ip: Ip, turn: Turn, found: Sorting) -> Courier:
+    alone = {} if batch.lane.destination == OTHER else {"sessions": turn.connections}
     return engine.courier(
         batch.lane.pool_id,
         ip,
-        connections=group.max_connections,
-        letters=group.messages_per_connection,
+        connections=turn.connections,
+        letters=turn.limits.messages_per_connection,
+        pace=turn.pace,
+        admits=found.admits,
+        **alone,
     )
 
 

@@ -1,46 +1,27 @@
 """What a mailing must be before anything of it is queued: a draft, and the problems found in it."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from django.utils.translation import gettext_lazy as _
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.text import format_lazy
+from django.utils.translation import pgettext
 
-from wire import merge, mime
+from customers.import_rejections import ADDRESS_FAULTS
+from delivery.problem_words import ASCII_ONLY, HEADER, PARTS, PROBLEMS
+from wire import html_text, merge, mime
 from wire.addresses import Address, InvalidAddress, parse
 
 # Fields that every recipient has: the address itself and the link that ends it.
 BUILT_IN_FIELDS = frozenset({"email", "unsubscribe_url"})
-
-_WORDS = {
-    "no-subject": _("The subject is empty. Write one."),
-    "bad-from": _("The sender address cannot be used: %(detail)s"),
-    "bad-reply-to": _("The reply-to address cannot be used: %(detail)s"),
-    "bad-recipient": _("Recipient %(row)s (%(value)s) cannot be used: %(detail)s"),
-    "bad-characters": _(
-        "%(part)s holds a character that cannot be stored or sent (NUL or half of a pair). "
-        "Remove it."
-    ),
-    "unknown-field": _(
-        "%(part)s uses the merge field “%(field)s” (line %(line)s, column %(column)s), which the "
-        "recipients do not have. Known fields: %(known)s."
-    ),
-    "bad-merge": _("%(part)s has a broken merge field: %(detail)s"),
-    "bad-content": _("The message cannot be built: %(detail)s"),
-    "attachments-too-large": _(
-        "The attachments are %(size)s MB together; at most %(limit)s MB are allowed. Remove or "
-        "shrink some."
-    ),
-    "no-recipients": _("Nobody would get it: choose a list or give recipients."),
-    "empty-list": _("The list “%(list)s” is empty. Import contacts first or choose another."),
-    "foreign-list": _("A chosen list does not belong to this customer."),
-}
-# An address with such a local part would need SMTPUTF8 of every receiver (RFC 6531).
-_ASCII_ONLY = _("before the @ only ASCII characters can be used in a sender's address.")
-_PARTS = {"subject": _("The subject"), "text": _("The text"), "html": _("The HTML"),
-          "from_name": _("The sender name")}  # fmt: skip
+UNSUBSCRIBE_FIELD = "unsubscribe_url"
+# A time that passed while somebody was still writing means "at once".
+TARDINESS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +33,21 @@ class Problem:
     params: Mapping[str, Any] = attribute(default_factory=dict)
 
     def __str__(self) -> str:
-        return str(_WORDS[self.code]) % self.params
+        return str(PROBLEMS[self.code]) % {
+            name: _moment(value) if isinstance(value, datetime) else value
+            for name, value in self.params.items()
+        }
 
 
 class MailingRefused(ValueError):
-    """A draft was not queued; `problems` says everything that is wrong with it."""
+    """A draft was not queued; `problems` says everything that is wrong with it.
+
+    `str()` is English, for logs; each problem is said in the reader's language.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(" ".join(str(problem) for problem in problems))
+        with translation.override("en"):
+            super().__init__(" ".join(str(problem) for problem in problems))
         self.problems = list(problems)
 
 
@@ -98,27 +86,75 @@ class Draft:
             from_name=self.from_name,
             from_address=parse(self.from_address),
             reply_to=parse(self.reply_to) if self.reply_to else None,
-            text=self.text,
+            text=self.plain_text,
             html=self.html,
             attachments=self.attachments,
             headers=self.headers,
             charset=self.charset,
         )
 
+    @property
+    def plain_text(self) -> str:
+        """The text as sent: that of the HTML where none was written.
 
-def problems_of(draft: Draft, *, known: frozenset[str], attachment_limit: int) -> list[Problem]:
-    """Everything wrong with the content. `known`: the merge fields all recipients have.
+        Of HTML without a word (a single picture) it is the subject.
+        """
+        if self.text.strip() or not self.html.strip():
+            return self.text
+        return html_text.text_of(self.html) or self.subject
 
+    @property
+    def bodies_without_link(self) -> tuple[str, ...]:
+        """The parts of bulk mail, "text" and "html", in which only a header offers the way out.
+
+        A text that was made from the HTML says what that does, so it is not named.
+        """
+        if self.kind != "bulk":
+            return ()
+        return tuple(
+            part
+            for part, body in (("text", self.text), ("html", self.html))
+            if body.strip() and UNSUBSCRIBE_FIELD not in merge.compile(body).fields
+        )
+
+
+def problems_of(
+    draft: Draft, *, known: frozenset[str] | None, attachment_limit: int
+) -> list[Problem]:
+    """Everything wrong with the content.
+
+    `known`: the merge fields all recipients have; None when nobody knows, since there are none.
     `attachment_limit` in octets, for all attachments together.
     """
-    found = [*_address_problems(draft), *_field_problems(draft, known | BUILT_IN_FIELDS)]
+    found = [*_address_problems(draft), *_field_problems(draft, known)]
     if not draft.subject.strip():
         found.append(Problem("subject", "no-subject"))
+    if not draft.text.strip() and not draft.html.strip():
+        found.append(Problem("text", "no-body"))
+    found += header_problems(draft.headers)
     if (size := sum(len(attachment.data) for attachment in draft.attachments)) > attachment_limit:
         found.append(
             Problem("attachments", "attachments-too-large", _sizes(size, attachment_limit))
         )
-    return found or _content_problems(draft)
+    for attachment in draft.attachments:
+        found += _mime_problems("attachments", mime.check_attachment, attachment)
+    return found
+
+
+def header_problems(headers: Sequence[tuple[str, str]]) -> list[Problem]:
+    """One for each header that a sender may not add."""
+    return [
+        problem
+        for name, value in headers
+        for problem in _mime_problems("headers", mime.check_header, name, value)
+    ]
+
+
+def time_problems(scheduled_at: datetime | None, *, now: datetime) -> list[Problem]:
+    """A time that has passed is a slip of the pen, and sending at once cannot be undone."""
+    if scheduled_at is None or scheduled_at >= now - TARDINESS:
+        return []
+    return [Problem("scheduled_at", "past", {"time": scheduled_at})]
 
 
 def recipient_problems(given: Sequence[Given]) -> tuple[list[Address], list[Problem]]:
@@ -133,7 +169,8 @@ def recipient_problems(given: Sequence[Given]) -> tuple[list[Address], list[Prob
         try:
             addresses.append(parse(recipient.address))
         except InvalidAddress as error:
-            params = {"row": row, "value": recipient.address[:80], "detail": str(error)}
+            detail = ADDRESS_FAULTS[error.code]
+            params = {"row": row, "value": recipient.address[:80], "detail": detail}
             problems.append(Problem("recipients", "bad-recipient", params))
     return addresses, problems
 
@@ -151,39 +188,62 @@ def _address_problems(draft: Draft) -> list[Problem]:
         code = "bad-from" if name == "from_address" else "bad-reply-to"
         try:
             if parse(value).needs_smtputf8:
-                found.append(Problem(name, code, {"detail": _ASCII_ONLY}))
+                found.append(Problem(name, code, {"detail": ASCII_ONLY}))
         except InvalidAddress as error:
-            found.append(Problem(name, code, {"detail": str(error)}))
+            found.append(Problem(name, code, {"detail": ADDRESS_FAULTS[error.code]}))
     return found
 
 
-def _field_problems(draft: Draft, known: frozenset[str]) -> list[Problem]:
+def _parts(draft: Draft) -> Iterator[tuple[str, object, str]]:
+    """(form field, its name in sentences, text) of everything that may hold merge fields."""
+    for part, label in PARTS.items():
+        yield part, label, getattr(draft, part)
+    for name, value in draft.headers:
+        yield "headers", format_lazy(HEADER, name=name), value
+
+
+def _field_problems(draft: Draft, known: frozenset[str] | None) -> list[Problem]:
     found = []
-    for part, label in _PARTS.items():
-        if not is_text(getattr(draft, part)):
-            found.append(Problem(part, "bad-characters", {"part": label}))
+    for field, label, text in _parts(draft):
+        if not is_text(text):
+            found.append(Problem(field, "bad-characters", {"part": label}))
             continue
         try:
-            template = merge.compile(getattr(draft, part))
+            template = merge.compile(text)
         except merge.MergeError as error:
-            params = {"part": label, "detail": str(error)}
-            found.append(Problem(part, "bad-merge", params))
+            found.append(_merge_problem(field, label, error))
             continue
-        found += [
-            Problem(part, "unknown-field", {"part": label, "field": error.field, "line": error.line,
-                                            "column": error.column,
-                                            "known": ", ".join(sorted(known))})
-            for error in merge.unknown_fields(template, known)
-        ]  # fmt: skip
+        if known is not None:
+            names = known | BUILT_IN_FIELDS
+            unknown = merge.unknown_fields(template, names)
+            found += [_merge_problem(field, label, error, names) for error in unknown]
     return found
 
 
-def _content_problems(draft: Draft) -> list[Problem]:
+def _merge_problem(
+    field: str, label: object, error: merge.MergeError, known: frozenset[str] = frozenset()
+) -> Problem:
+    params = {
+        "part": label,
+        "field": error.field,
+        "line": error.line,
+        "column": error.column,
+        "character": error.character,
+        "known": ", ".join(sorted(known)),
+    }
+    return Problem(field, error.code, params)
+
+
+def _mime_problems(field: str, check: Callable[..., None], *values: object) -> list[Problem]:
     try:
-        mime.compile(draft.content())
-    except ValueError as error:
-        return [Problem("text", "bad-content", {"detail": str(error)})]
+        check(*values)
+    except mime.MimeError as error:
+        return [Problem(field, error.code, error.params)]
     return []
+
+
+def _moment(value: datetime) -> str:
+    return date_format(timezone.localtime(value), pgettext("date and time", "j M Y, H:i"))
 
 
 def _sizes(size: int, limit: int) -> dict[str, str]:

@@ -4,7 +4,8 @@ Made on first use, after the fork, and thrown away with the process.
 """
 
 import asyncio
-from collections.abc import Coroutine
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -13,14 +14,19 @@ import dns.resolver
 import uvloop
 from django.conf import settings
 
-from delivery import composition, live, partitions, routing
+from delivery import composition, facts, live, partitions, routing, tls_policies
 from delivery.models import Pool
 from wire import dkim
 from wire.courier import Courier
-from wire.dns import Resolver
+from wire.dns import Resolver, is_loopback
 from wire.letters import Policy, Relay, Source, TlsMode
+from wire.security import Contexts
+from wire.sts import Policies
 
 T = TypeVar("T")
+
+# Connections of one batch to all hosts together, where the destination sets no bound of its own.
+MOST_SESSIONS = 50
 
 
 class Engine:
@@ -29,9 +35,12 @@ class Engine:
     def __init__(self) -> None:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._resolver: Resolver | None = None
+        self._contexts = Contexts(settings.TLS_AUTHORITIES)
+        self._policies: Policies | None = None
         self._epoch = ""
         self._partitions_of: date | None = None
         self._table: routing.Table | None = None
+        self._facts: facts.Facts | None = None
         self._pools: dict[int, Pool] = {}
         self._signers: dict[int, tuple[dkim.Signer, ...]] = {}
 
@@ -53,9 +62,17 @@ class Engine:
         epoch = live.epoch()
         if self._table is None or epoch != self._epoch:
             self._table, self._epoch = routing.table(), epoch
+            self._facts = None
             self._pools.clear()
             self._signers.clear()
         return self._table
+
+    def facts(self) -> facts.Facts:
+        """Limits, shares and warm-ups, read again when the epoch has moved."""
+        self.table()
+        if self._facts is None:
+            self._facts = facts.read()
+        return self._facts
 
     def keep_partitions(self, now: datetime) -> None:
         """Once a day, also after a long stop: without its partition no attempt can be recorded."""
@@ -75,14 +92,28 @@ class Engine:
             self._signers[pool_id] = composition.signers(self.pool(pool_id).domain)
         return self._signers[pool_id]
 
-    def courier(self, pool_id: int, ip: routing.Ip, *, connections: int, letters: int) -> Courier:
-        """A courier from one IP; bounds are the destination's."""
+    def courier(
+        self,
+        pool_id: int,
+        ip: routing.Ip,
+        *,
+        connections: int,
+        letters: int,
+        sessions: int = MOST_SESSIONS,
+        pace: Callable[[], float] | None = None,
+        admits: Callable[[str, Sequence[str]], bool] | None = None,
+    ) -> Courier:
+        """A courier from one IP; bounds are the destination's (see wire.letters.Policy)."""
         pool = self.pool(pool_id)
         policy = Policy(
             port=settings.SMTP_PORT,
             tls=TlsMode(pool.tls),
+            tls_minimum=ssl.TLSVersion[pool.tls_minimum.replace(".", "_")],
             max_connections=connections,
+            max_sessions=sessions,
             messages_per_connection=letters,
+            pace=pace,
+            admits=admits,
             loopback_only=settings.LOOPBACK_ONLY,
             connect_timeout=settings.SMTP_CONNECT_TIMEOUT,
             command_timeout=settings.SMTP_COMMAND_TIMEOUT,
@@ -92,15 +123,26 @@ class Engine:
             source=Source(ip.address, ip.helo),
             policy=policy,
             relay=_relay(pool),
+            contexts=self._contexts,
+            policies=self._sts(),
         )
 
     def _resolve(self) -> Resolver:
         if self._resolver is None:
+            servers = settings.DNS_SERVERS or _system_nameservers()
+            # What a nameserver of this very machine says of DNSSEC nobody can have changed.
+            own = all(is_loopback(address) for address, _ in servers)
             self._resolver = Resolver(
-                settings.DNS_SERVERS or _system_nameservers(),
+                servers,
                 loopback_only=settings.LOOPBACK_ONLY,
+                validating=settings.DNS_VALIDATING or own,
             )
         return self._resolver
+
+    def _sts(self) -> Policies:
+        if self._policies is None:
+            self._policies = tls_policies.policies(self._resolve(), self._contexts)
+        return self._policies
 
 
 def _system_nameservers() -> list[tuple[str, int]]:

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Count, Min, Q, QuerySet
 
-from delivery import lanes, routing
+from delivery import routing, wording
 from delivery.ids import SEQUENCE_BITS, floor_of
 from delivery.models import Attempt, Delivery, Destination, Mailing, Pool
-from delivery.routing import Hold
 from delivery.states import DUE, OPEN, DeliveryState, MailingState
 
 # Longer in the queue than this, when due, and a delivery counts as waiting.
@@ -21,6 +20,8 @@ DAY = timedelta(hours=24)
 TALLY_MINUTES = 15
 
 UNDER_WAY = (MailingState.PREPARING, MailingState.SENDING, MailingState.PAUSED)
+# Where a reason, if there is one, is that of an earlier attempt.
+UNDECIDED = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,20 @@ def outcomes(mailing: Mailing) -> list[Outcome]:
     return [Outcome(*row) for row in rows.annotate(n=Count("id")).order_by()]
 
 
+def overall(rows: Iterable[Outcome]) -> Progress:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row.state] += row.count
+    return progress_of(counts)
+
+
 def by_reason(rows: Iterable[Outcome]) -> list[ByReason]:
-    """The most frequent first; what waits untouched has no reason and is left out."""
+    """The most frequent first. What waits untouched or is on its way has no outcome to explain."""
     counts: Counter[tuple[str, str]] = Counter()
     whole = 0
     for row in rows:
         whole += row.count
-        if row.reason:
+        if row.reason and row.state not in UNDECIDED:
             counts[row.state, row.reason] += row.count
     return [ByReason(*key, n, 100 * n / whole) for key, n in counts.most_common()]
 
@@ -146,17 +154,11 @@ def by_destination(rows: Iterable[Outcome]) -> list[ByDestination]:
     for row in rows:
         counts.setdefault(row.destination, Counter())[row.state] += row.count
     names = dict(Destination.objects.filter(slug__in=counts).values_list("slug", "name"))
+    names |= {slug: str(words) for slug, words in wording.DESTINATIONS.items()}
     found = [
         ByDestination(names.get(slug, slug), progress_of(states)) for slug, states in counts.items()
     ]
     return sorted(found, key=lambda item: -item.progress.total)
-
-
-def route_of(mailing: Mailing) -> Pool | Hold:
-    """The pool that carries it now, or why it waits."""
-    needs = routing.Needs(tls=mailing.needs_tls, attachments=mailing.attachments.exists())
-    route = routing.table().route(mailing.customer_id, needs)
-    return route if isinstance(route, Hold) else Pool.objects.get(pk=route.id)
 
 
 # --- the whole platform ---------------------------------------------------------------------
@@ -189,12 +191,6 @@ def troubles(table: routing.Table, names: Mapping[int, str]) -> list[PoolTrouble
 
 def pool_names() -> dict[int, str]:
     return dict(Pool.objects.values_list("id", "name"))
-
-
-def held(table: routing.Table, *, now: datetime) -> dict[int, Hold]:
-    """Mailing id -> why its due mail may not go out now."""
-    mailings = lanes.active()
-    return lanes.plan(mailings, lanes.due(mailings, now=now), table)[1]
 
 
 def under_way() -> QuerySet[Mailing]:
@@ -264,10 +260,13 @@ def refusals(rows: Iterable[Tally], *, most: int = 8) -> list[Share]:
 def series(
     rows: Iterable[Tally], *, until: datetime, hours: int = 24, minutes: int = 30
 ) -> tuple[list[datetime], dict[str, list[int]]]:
-    """Starts of the intervals, and verdict -> attempts in each; zeros where there were none."""
+    """Starts of the intervals, and verdict -> attempts in each; zeros where there were none.
+
+    The last interval is the one that `until` is in, the first began so many hours before it.
+    """
     step = timedelta(minutes=minutes)
     last = until.replace(minute=until.minute // minutes * minutes, second=0, microsecond=0)
-    count = hours * 60 // minutes
+    count = hours * 60 // minutes + 1
     starts = [last - step * back for back in reversed(range(count))]
     lines: dict[str, list[int]] = {
         verdict: [0] * count for verdict in ("accepted", "deferred", "refused", "uncertain")

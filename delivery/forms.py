@@ -2,7 +2,6 @@
 
 import csv
 import io
-import logging
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -14,13 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.models import Customer, RecipientList
-from delivery.drafts import Draft, Given, Problem
+from delivery.drafts import Draft, Given, Problem, header_problems
 from delivery.models import MailingKind
 from delivery.models.mailing import Charset
 from delivery.states import DeliveryState, MailingState
 from wire import mime
-
-log = logging.getLogger(__name__)
 
 # Names that the column of addresses has in the files people have.
 ADDRESS_COLUMNS = frozenset(
@@ -76,7 +73,8 @@ class ComposeForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 12}),
         help_text=gettext_lazy(
-            "Merge fields: {{ name }}, or {{ name | customer }} with a default. Always there: "
+            "Merge fields: {{ name }}, or {{ name | customer }} with a default for those whose "
+            "name is empty. All lists must have the field, default or not. Always there: "
             "{{ email }} and {{ unsubscribe_url }}."
         ),
     )
@@ -85,7 +83,9 @@ class ComposeForm(forms.Form):
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=gettext_lazy("Optional. Sent beside the text."),
+        help_text=gettext_lazy(
+            "Optional. Sent beside the text; where no text is written, one is made from the HTML."
+        ),
     )
     attachments = FilesField(
         label=gettext_lazy("Attachments"),
@@ -132,23 +132,24 @@ class ComposeForm(forms.Form):
             raise forms.ValidationError(str(error)) from None
 
     def clean_headers(self) -> tuple[tuple[str, str], ...]:
+        """Every line that is no header, or none that a sender may add, is told."""
         lines = [line for line in self.cleaned_data["headers"].splitlines() if line.strip()]
-        if odd := next((line for line in lines if ":" not in line), None):
-            raise forms.ValidationError(
-                _("“%(line)s” is no header: write a name, a colon and a value.")
-                % {"line": odd[:60]}
-            )
-        pairs = [line.partition(":") for line in lines]
-        return tuple((name.strip(), value.strip()) for name, _colon, value in pairs)
+        parts = [line.partition(":") for line in lines]
+        pairs = tuple((name.strip(), value.strip()) for name, colon, value in parts if colon)
+        words = _("“%(line)s” is no header: write a name, a colon and a value.")
+        odd = [words % {"line": line[:60]} for line in lines if ":" not in line]
+        if problems := [*odd, *map(str, header_problems(pairs))]:
+            raise forms.ValidationError(problems)
+        return pairs
 
     def clean_attachments(self) -> "list[UploadedFile[bytes]]":
         files: list[UploadedFile[bytes]] = self.cleaned_data["attachments"]
         size, limit = sum(file.size or 0 for file in files), settings.ATTACHMENT_LIMIT_MB
         if size > limit * 1_000_000:  # refused before anything is read into memory
             figures = {"size": f"{size / 1_000_000:.1f}", "limit": limit}
-            problem = str(Problem("attachments", "attachments-too-large", figures))
-            log.warning("Mailing not queued: %s", problem)
-            raise forms.ValidationError(problem)
+            raise forms.ValidationError(
+                str(Problem("attachments", "attachments-too-large", figures))
+            )
         return files
 
     def clean(self) -> dict[str, Any]:
@@ -160,25 +161,28 @@ class ComposeForm(forms.Form):
         return values
 
     def draft(self) -> Draft:
-        """The content, with the line ends of Python."""
-        values = self.cleaned_data
+        """The content, with the line ends of Python; fields with errors are as if left empty."""
+        values = {"charset": "utf-8", "kind": "bulk", "needs_tls": False, **self.cleaned_data}
         return Draft(
-            subject=values["subject"],
-            from_address=values["from_address"],
-            text=values["text"].replace("\r\n", "\n"),
-            html=values["html"].replace("\r\n", "\n"),
-            from_name=values["from_name"],
-            reply_to=values["reply_to"],
-            headers=values["headers"],
+            subject=values.get("subject", ""),
+            from_address=values.get("from_address", ""),
+            text=values.get("text", "").replace("\r\n", "\n"),
+            html=values.get("html", "").replace("\r\n", "\n"),
+            from_name=values.get("from_name", ""),
+            reply_to=values.get("reply_to", ""),
+            headers=values.get("headers", ()),
             charset=values["charset"],
             kind=values["kind"],
             needs_tls=values["needs_tls"],
-            attachments=tuple(_attachment(file) for file in values["attachments"]),
+            attachments=tuple(_attachment(file) for file in values.get("attachments", ())),
         )
 
     def show(self, problems: Sequence[Problem]) -> None:
-        """Each problem at its field."""
+        """Each problem at its field; a field that has its errors already keeps those."""
+        told = set(self.errors)
         for problem in problems:
+            if problem.field in told:
+                continue
             self.add_error(problem.field if problem.field in self.fields else None, str(problem))
 
 

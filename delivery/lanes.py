@@ -1,15 +1,15 @@
 """Lanes: (pool, sending IP, destination group) with due mail, found by query."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
-from delivery.models import Destination, Mailing, MailingAttachment, MailingKind
-from delivery.routing import Hold, Ip, Needs, PoolFacts, Table
+from delivery.models import Mailing, MailingAttachment, MailingKind
+from delivery.routing import Hold, HoldReason, Ip, Needs, PoolFacts, Table
 from delivery.states import MailingState
 
 # The largest batch of the heaviest IP; a lighter one takes its share of it.
@@ -30,16 +30,32 @@ class Active:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Where one task works. `share` is how many deliveries it may claim at once."""
+    """Where one task works. `share` is how many deliveries it may claim at once.
+
+    Transactional mail has lanes of its own, express ones, which share the limits of the others.
+    """
 
     pool_id: int
     ip_id: int
     destination: str
     share: int
+    is_express: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.pool_id}:{self.ip_id}:{self.destination}"
+        kind = ":express" if self.is_express else ""
+        return f"{self.pool_id}:{self.ip_id}:{self.destination}{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What may not send now, and why: (IP id, destination) pairs, and customers."""
+
+    ways: Mapping[tuple[int, str], HoldReason] = field(default_factory=dict)
+    customers: Mapping[int, HoldReason] = field(default_factory=dict)
+
+
+NOTHING_CLOSED = Closed()
 
 
 def active() -> list[Active]:
@@ -67,12 +83,13 @@ def _active(row: Mailing, has_attachments: bool) -> Active:
     )
 
 
-def routed(mailings: Sequence[Active], table: Table, pool_id: int) -> list[Active]:
-    """Those of the mailings whose route is that pool now."""
+def routed(mailings: Sequence[Active], table: Table, lane: Lane) -> list[Active]:
+    """Those of the mailings that go by that lane's pool now, and are of the lane's kind."""
     chosen = []
     for mailing in mailings:
         route = table.route(mailing.customer_id, mailing.needs)
-        if isinstance(route, PoolFacts) and route.id == pool_id:
+        goes_here = isinstance(route, PoolFacts) and route.id == lane.pool_id
+        if goes_here and mailing.is_bulk is not lane.is_express:
             chosen.append(mailing)
     return chosen
 
@@ -117,30 +134,68 @@ def due(mailings: Sequence[Active], *, now: datetime) -> list[tuple[int, str]]:
         return [(mailing_id, destination) for mailing_id, destination in cursor.fetchall()]
 
 
+_WAITING = """
+SELECT m.id FROM unnest(%(mailings)s::bigint[]) AS m(id)
+WHERE EXISTS (
+    SELECT 1 FROM delivery_delivery d
+    WHERE d.mailing_id = m.id AND d.destination = %(destination)s
+      AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %(now)s AND d.id >= %(since)s
+)
+"""
+
+
+def waiting(mailings: Sequence[Active], destination: str, *, now: datetime) -> list[Active]:
+    """Those with mail due for that destination, in the same order."""
+    if not mailings:
+        return []
+    params: dict[str, Any] = {
+        "mailings": [mailing.id for mailing in mailings],
+        "destination": destination,
+        "since": min(mailing.first_delivery for mailing in mailings),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, params)
+        found = {row[0] for row in cursor.fetchall()}
+    return [mailing for mailing in mailings if mailing.id in found]
+
+
 def plan(
-    mailings: Sequence[Active], pairs: Sequence[tuple[int, str]], table: Table
+    mailings: Sequence[Active],
+    pairs: Sequence[tuple[int, str]],
+    table: Table,
+    closed: Closed = NOTHING_CLOSED,
 ) -> tuple[list[Lane], dict[int, Hold]]:
-    """The lanes to work on, and the mailings that must wait with the reason. Pure."""
+    """The lanes to work on, express ones first, and the mailings of which nothing may go. Pure."""
     by_id = {mailing.id: mailing for mailing in mailings}
     lanes: dict[str, Lane] = {}
     held: dict[int, Hold] = {}
+    going: set[int] = set()
     for mailing_id, destination in pairs:
-        mailing = by_id[mailing_id]
-        route = table.route(mailing.customer_id, mailing.needs)
-        if isinstance(route, Hold):
-            held[mailing_id] = route
-            continue
-        for ip in route.ips:
-            lane = Lane(route.id, ip.id, destination, share(ip, route.ips))
-            lanes[lane.name] = lane
-    return list(lanes.values()), held
+        found = _lanes(by_id[mailing_id], destination, table, closed)
+        if isinstance(found, Hold):
+            held[mailing_id] = found
+        else:
+            going.add(mailing_id)
+            lanes |= {lane.name: lane for lane in found}
+    first = sorted(lanes.values(), key=lambda lane: not lane.is_express)
+    return first, {key: hold for key, hold in held.items() if key not in going}
+
+
+def _lanes(mailing: Active, destination: str, table: Table, closed: Closed) -> list[Lane] | Hold:
+    if mailing.customer_id in closed.customers:
+        return Hold(closed.customers[mailing.customer_id])
+    route = table.route(mailing.customer_id, mailing.needs)
+    if isinstance(route, Hold):
+        return route
+    found = [
+        Lane(route.id, ip.id, destination, share(ip, route.ips), not mailing.is_bulk)
+        for ip in route.ips
+        if (ip.id, destination) not in closed.ways
+    ]
+    return found or Hold(closed.ways[route.ips[0].id, destination])
 
 
 def share(ip: Ip, ips: Sequence[Ip]) -> int:
     """An IP's batch by its weight against the heaviest of the pool."""
     return max(1, BATCH * ip.weight // max(other.weight for other in ips))
-
-
-def group(slug: str) -> Destination:
-    """A destination group's bounds; the defaults when it was removed."""
-    return Destination.objects.filter(slug=slug).first() or Destination(slug=slug, name=slug)

@@ -14,6 +14,9 @@ LANE_KEY = "hatobin:lane:"
 # A mark lapses after this long, so that the lane of a dead worker is taken up again; a running task
 # renews it (`keep_lane`).
 LANE_SECONDS = 15
+# A change of limits must not wait for long.
+LONGEST_REST = 10.0
+_RESTS = "rests"
 
 
 @lru_cache(maxsize=1)
@@ -60,5 +63,12 @@ def keep_lane(lane: str) -> None:
 
 
 def leave_lane(lane: str) -> None:
-    """Take the mark away, so that the next sweep may send another task."""
-    connection().delete(LANE_KEY + lane)
+    """Take the mark away, so that the next sweep may send another task. A lane at rest rests on."""
+    if connection().get(LANE_KEY + lane) != _RESTS:
+        connection().delete(LANE_KEY + lane)
+
+
+def rest_lane(lane: str, seconds: float) -> None:
+    """Keep the lane free of tasks for so long: nothing could go before."""
+    if seconds > 0:
+        connection().set(LANE_KEY + lane, _RESTS, px=int(min(LONGEST_REST, seconds) * 1000) + 1)

@@ -3,22 +3,39 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
+from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
 from customers import audit
 from customers.models import Customer, RecipientList
 from delivery import composition, live, partitions, recipients
-from delivery.drafts import Draft, Given, MailingRefused, Problem, problems_of, recipient_problems
+from delivery.drafts import (
+    Draft,
+    Given,
+    MailingRefused,
+    Problem,
+    problems_of,
+    recipient_problems,
+    time_problems,
+)
 from delivery.models import Mailing, MailingAttachment
 from delivery.states import MAILING_MOVES, MailingState
 
 log = logging.getLogger(__name__)
 
+RELEASE_TASK = "delivery.tasks.release"
+
 
 class WrongState(RuntimeError):
-    """A mailing is not in a state that allows the move."""
+    """A mailing is not in a state that allows the move. `str()` is English, for logs."""
+
+    def __init__(self, before: MailingState, to: MailingState) -> None:
+        super().__init__(f"A mailing that is {before.value} cannot become {to.value}.")
+        self.before = before
+        self.to = to
 
 
 def create(
@@ -36,10 +53,11 @@ def create(
     Raises MailingRefused with every problem found; then nothing was stored or queued.
     """
     addresses, problems = recipient_problems(given)
-    problems += _list_problems(customer, lists, given)
+    list_problems = _list_problems(customer, lists, given)
+    problems += [*list_problems, *time_problems(scheduled_at, now=now)]
     problems += problems_of(
         draft,
-        known=_known_fields(lists, given),
+        known=None if list_problems else _known_fields(lists, given),
         attachment_limit=settings.ATTACHMENT_LIMIT_MB * 1_000_000,
     )
     if problems:
@@ -52,7 +70,14 @@ def create(
         if given:
             recipients.store_given(mailing_id=mailing.pk, given=given, addresses=addresses)
         _audit(mailing, "mailing.create", by, now, after=MailingState.SCHEDULED)
+        if mailing.scheduled_at <= now:
+            # robust: without Redis the mailing waits for the look at those that are due.
+            transaction.on_commit(partial(_enqueue_release, mailing.pk), robust=True)
     return mailing
+
+
+def _enqueue_release(mailing_id: int) -> None:
+    current_app.send_task(RELEASE_TASK, kwargs={"mailing_id": mailing_id})
 
 
 def _store(
@@ -122,7 +147,7 @@ def move(
         mailing = Mailing.objects.select_for_update().get(pk=mailing_id)
         before = MailingState(mailing.state)
         if before not in allowed:
-            raise WrongState(f"A mailing that is {before.label} cannot become {to.label}.")
+            raise WrongState(before, to)
         # A cancelled mailing is finished when its last delivery is: see closing.
         changed = {"state": to} | ({"finished_at": now} if to == MailingState.DONE else {})
         Mailing.objects.filter(pk=mailing_id).update(**changed)

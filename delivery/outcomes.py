@@ -6,8 +6,10 @@ from datetime import datetime
 from random import random
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from delivery import retry
 from delivery.claims import Claimed
@@ -37,9 +39,18 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One finished attempt, not yet written down."""
+    """One finished attempt, not yet written down: all that its rows need. `attempts` counts it.
 
-    claimed: Claimed
+    The attempt's id was drawn at the claim, so that writing it twice can be told from two attempts.
+    """
+
+    attempt_id: int
+    delivery_id: int
+    mailing_id: int
+    customer_id: int
+    address: str
+    destination: str
+    attempts: int
     envelope_sender: str
     expires_at: datetime
     outcome: Outcome
@@ -51,7 +62,19 @@ def result_of(
 ) -> Result:
     """Read the outcome: what its reply means."""
     category = replies.category(outcome.phase, outcome.reply, outcome.reason)
-    return Result(claimed, envelope_sender, expires_at, outcome, category)
+    return Result(
+        attempt_id=claimed.attempt_id,
+        delivery_id=claimed.id,
+        mailing_id=claimed.mailing_id,
+        customer_id=claimed.customer_id,
+        address=claimed.address,
+        destination=claimed.destination,
+        attempts=claimed.attempts + 1,
+        envelope_sender=envelope_sender,
+        expires_at=expires_at,
+        outcome=outcome,
+        category=category,
+    )
 
 
 def decide(
@@ -98,28 +121,59 @@ WHERE d.id = v.id AND d.id BETWEEN %(low)s AND %(high)s
 """
 
 _COLUMNS = (
-    "delivery_id", "mailing_id", "customer_id", "address", "destination", "pool_id", "ip_id",
-    "source", "helo", "envelope_sender", "mx_host", "mx_address", "tls", "phase", "code",
+    "id", "delivery_id", "mailing_id", "customer_id", "address", "destination", "pool_id",
+    "ip_id", "source", "helo", "envelope_sender", "mx_host", "mx_address", "tls", "phase", "code",
     "enhanced", "text", "verdict", "category", "matched_list", "reason", "at", "seconds",
     "conversation",
 )  # fmt: skip
 
 
 def record(*, results: Sequence[Result], carrier: Carrier, token: str, now: datetime) -> int:
-    """Write attempts and move deliveries, in one transaction. How many deliveries moved."""
+    """Write attempts and move deliveries, in one transaction. How many deliveries moved.
+
+    It may be repeated, and two may do it at once: what is written already is left alone.
+    """
     if not results:
         return 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        with cursor.copy(f"COPY delivery_attempt ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-            for result in results:
-                copy.write_row(_attempt_row(result, carrier))
-        cursor.execute(_UPDATE, _update_params(results, token, now))
-        return int(cursor.rowcount)
+    # In one order: of two that write the same attempts, one waits for the other.
+    ordered = sorted(results, key=lambda result: result.attempt_id)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            _copy(cursor, ordered, carrier)
+            return _move(cursor, ordered, token, now)
+    except psycopg.errors.UniqueViolation:
+        with transaction.atomic(), connection.cursor() as cursor:
+            new = [result for result in ordered if _insert(cursor, result, carrier)]
+            return _move(cursor, new, token, now)
+
+
+def _copy(cursor: CursorWrapper, results: Sequence[Result], carrier: Carrier) -> None:
+    with cursor.copy(f"COPY delivery_attempt ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+        for result in results:
+            copy.write_row(_attempt_row(result, carrier))
+
+
+def _insert(cursor: CursorWrapper, result: Result, carrier: Carrier) -> bool:
+    """False when the attempt is written already. Slower than COPY, which cannot leave out rows."""
+    places = ", ".join(["%s"] * len(_COLUMNS))
+    cursor.execute(
+        f"INSERT INTO delivery_attempt ({', '.join(_COLUMNS)}) VALUES ({places})"  # noqa: S608
+        " ON CONFLICT (id) DO NOTHING",
+        _attempt_row(result, carrier),
+    )
+    return bool(cursor.rowcount)
+
+
+def _move(cursor: CursorWrapper, results: Sequence[Result], token: str, now: datetime) -> int:
+    if not results:
+        return 0
+    cursor.execute(_UPDATE, _update_params(results, token, now))
+    return int(cursor.rowcount)
 
 
 def _update_params(results: Sequence[Result], token: str, now: datetime) -> dict[str, Any]:
     decisions = [_decision(result, now) for result in results]
-    ids = [result.claimed.id for result in results]
+    ids = [result.delivery_id for result in results]
     return {
         "ids": ids,
         "states": [decision.state.value for decision in decisions],
@@ -136,7 +190,7 @@ def _decision(result: Result, now: datetime) -> Decision:
     return decide(
         verdict=result.outcome.verdict,
         category=result.category,
-        attempts=result.claimed.attempts + 1,
+        attempts=result.attempts,
         ladder=settings.RETRY_LADDER,
         chance=random(),  # noqa: S311 - spreads load, guards nothing
         now=now,
@@ -145,10 +199,11 @@ def _decision(result: Result, now: datetime) -> Decision:
 
 
 def _attempt_row(result: Result, carrier: Carrier) -> tuple[Any, ...]:
-    claimed, outcome, reply = result.claimed, result.outcome, result.outcome.reply
+    outcome, reply = result.outcome, result.outcome.reply
     return (
-        claimed.id, claimed.mailing_id, claimed.customer_id, claimed.address, claimed.destination,
-        carrier.pool_id, carrier.ip_id, carrier.source, carrier.helo, result.envelope_sender,
+        result.attempt_id, result.delivery_id, result.mailing_id, result.customer_id,
+        result.address, result.destination, carrier.pool_id, carrier.ip_id, carrier.source,
+        carrier.helo, result.envelope_sender,
         outcome.mx_host, outcome.mx_address, outcome.tls, outcome.phase.value,
         reply.code if reply else None, reply.enhanced if reply else "", reply.text if reply else "",
         outcome.verdict.value, result.category, "", outcome.reason, outcome.started,

@@ -1,9 +1,10 @@
-"""Changing pools, IPs, ladders and assignments. Every change is audited and announced."""
+"""Changing domains, pools, IPs, ladders and assignments. Every change is audited and announced."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import models, transaction
 
 from customers import audit
 from customers.models import Customer
@@ -12,25 +13,139 @@ from delivery.models import (
     Assignment,
     DkimKey,
     DkimKind,
+    IpSegment,
     IpState,
     Pool,
     PoolFallback,
+    PoolRole,
     PoolState,
+    Relay,
+    RelayTls,
     SendingDomain,
     SendingIp,
+    TlsMinimum,
+    TlsUse,
 )
 from wire import dkim
+from wire.letters import Source
+
+M = TypeVar("M", bound=models.Model)
+_SECRETS = frozenset({"password"})  # the audit log says that they changed, not how
+
+
+class LadderRefused(ValueError):
+    """A ladder on which a pool must not stand; the sentence says which and why."""
+
+
+class RelayRefused(ValueError):
+    """A relay to which a password would go in the clear."""
+
+
+def set_domain(
+    *, name: str, helo: str, envelope_domain: str, by: audit.Actor, now: datetime
+) -> SendingDomain:
+    """Add a sending domain or change it. ValueError for a HELO name that is no host name."""
+    Source("", helo)
+    values = {"helo": helo, "envelope_domain": envelope_domain}
+    return _put(SendingDomain, "domain", {"name": name}, values, by=by, now=now)
+
+
+def set_segment(*, name: str, network: str, by: audit.Actor, now: datetime) -> IpSegment:
+    """Add an IP segment or change its network (CIDR)."""
+    return _put(IpSegment, "segment", {"name": name}, {"network": network}, by=by, now=now)
+
+
+def set_relay(
+    *,
+    name: str,
+    host: str,
+    port: int,
+    tls: RelayTls,
+    username: str,
+    password: str,
+    by: audit.Actor,
+    now: datetime,
+) -> Relay:
+    """Add a relay or change it. RelayRefused: it would be given a password in the clear."""
+    if username and tls == RelayTls.NONE:
+        raise RelayRefused(
+            f"Relay {name} has a username and no TLS: its password would go in the clear. "
+            "Use starttls or implicit, or no username."
+        )
+    values = {"host": host, "port": port, "tls": tls, "username": username, "password": password}
+    return _put(Relay, "relay", {"name": name}, values, by=by, now=now)
+
+
+def set_pool(
+    *,
+    name: str,
+    role: PoolRole,
+    domain: SendingDomain,
+    tls: TlsUse,
+    tls_minimum: TlsMinimum,
+    carries_attachments: bool,
+    relay: Relay | None,
+    by: audit.Actor,
+    now: datetime,
+) -> Pool:
+    """Add a pool or change it. LadderRefused: a quarantine pool would stand on a ladder."""
+    values = {
+        "role": role,
+        "domain": domain,
+        "tls": tls,
+        "tls_minimum": tls_minimum,
+        "carries_attachments": carries_attachments,
+        "relay": relay,
+    }
+    with transaction.atomic():
+        pool = _put(Pool, "pool", {"name": name}, values, by=by, now=now)
+        above = PoolFallback.objects.filter(fallback=pool).values_list("pool__name", flat=True)
+        if role == PoolRole.QUARANTINE and (names := ", ".join(above)):
+            raise LadderRefused(
+                f"Pool {name} stands on the ladder of {names}: take it off before it becomes a "
+                "quarantine pool."
+            )
+    return pool
+
+
+def set_ip(
+    *,
+    address: str,
+    helo: str,
+    segment: IpSegment,
+    pool: Pool | None,
+    weight: int,
+    by: audit.Actor,
+    now: datetime,
+) -> SendingIp:
+    """Add a sending IP or change it; a new one is active. ValueError: bad address or HELO name.
+
+    `helo` is "" for that of the pool's domain.
+    """
+    Source(address, helo or "unnamed")
+    values = {"helo": helo, "segment": segment, "pool": pool, "weight": weight}
+    return _put(SendingIp, "ip", {"address": address}, values, by=by, now=now)
 
 
 def add_dkim_key(
-    *, domain: SendingDomain, selector: str, kind: DkimKind, by: audit.Actor, now: datetime
+    *,
+    domain: SendingDomain,
+    selector: str,
+    kind: DkimKind,
+    by: audit.Actor,
+    now: datetime,
+    private_key: str = "",
 ) -> DkimKey:
-    """Make a key pair for a sending domain; the private half is encrypted at rest."""
+    """Give a sending domain a key: the PEM given, or a new one; encrypted at rest.
+
+    `wire.dkim.DkimError`: a selector or a key that cannot sign.
+    """
+    pem = private_key or _private_key(kind)
+    dkim.Signer.from_pem(domain=domain.name, selector=selector, pem=pem)
     with transaction.atomic():
-        key = DkimKey.objects.create(
-            domain=domain, selector=selector, kind=kind, private_key=_private_key(kind)
-        )
-        _audit("dkim.add", f"domain:{domain.pk}", by, now, after=f"{selector} {kind}")
+        key = DkimKey.objects.create(domain=domain, selector=selector, kind=kind, private_key=pem)
+        _audit("dkim.add", f"domain:{domain.pk}", by, now, after=f"{selector} {kind}"[:60])
+        transaction.on_commit(live.announce)
     return key
 
 
@@ -59,8 +174,12 @@ def set_ip_state(*, ip: SendingIp, to: IpState, why: str, by: audit.Actor, now: 
 
 
 def set_ladder(*, pool: Pool, fallbacks: Sequence[Pool], by: audit.Actor, now: datetime) -> None:
-    """Replace a pool's ladder; the first is asked first."""
+    """Replace a pool's ladder; the first is asked first.
+
+    LadderRefused: the pool itself, a quarantine pool, or one pool twice.
+    """
     with transaction.atomic():
+        _check_ladder(pool, fallbacks)
         PoolFallback.objects.filter(pool=pool).delete()
         PoolFallback.objects.bulk_create(
             PoolFallback(pool=pool, fallback=fallback, rank=rank)
@@ -69,6 +188,21 @@ def set_ladder(*, pool: Pool, fallbacks: Sequence[Pool], by: audit.Actor, now: d
         names = " > ".join(fallback.name for fallback in fallbacks)
         _audit("pool.ladder", f"pool:{pool.pk}", by, now, why=names)
         transaction.on_commit(live.announce)
+
+
+def _check_ladder(pool: Pool, fallbacks: Sequence[Pool]) -> None:
+    """By the roles as stored, and held until the end: none becomes a quarantine pool meanwhile."""
+    stored = Pool.objects.select_for_update().in_bulk([fallback.pk for fallback in fallbacks])
+    if pool.pk in stored:
+        raise LadderRefused(f"Pool {pool.name} cannot be its own fallback.")
+    if len(stored) < len(fallbacks):
+        raise LadderRefused(f"The ladder of pool {pool.name} names one pool twice.")
+    for fallback in stored.values():
+        if fallback.role == PoolRole.QUARANTINE:
+            raise LadderRefused(
+                f"Pool {fallback.name} is a quarantine pool and cannot stand on the ladder of "
+                f"{pool.name}: clean mail never goes through it."
+            )
 
 
 def assign(*, customer: Customer, pool: Pool, by: audit.Actor, now: datetime) -> Assignment:
@@ -91,3 +225,44 @@ def assign(*, customer: Customer, pool: Pool, by: audit.Actor, now: datetime) ->
 
 def _audit(verb: str, subject: str, by: audit.Actor, now: datetime, **more: object) -> None:
     audit.record(verb=verb, subject=subject, by=by, now=now, **more)  # type: ignore[arg-type]
+
+
+def _put(
+    model: type[M],
+    kind: str,
+    key: Mapping[str, str],
+    values: Mapping[str, Any],
+    *,
+    by: audit.Actor,
+    now: datetime,
+) -> M:
+    """The row with that key, added, or changed where it differs."""
+    with transaction.atomic():
+        rows = model._default_manager  # noqa: SLF001 - Django's public name for "the" manager
+        found = rows.select_for_update().filter(**key).first()
+        if found is None:
+            row = rows.create(**key, **values)
+            _audit(f"{kind}.add", f"{kind}:{row.pk}", by, now, evidence=_shown({**key, **values}))
+            transaction.on_commit(live.announce)
+            return row
+        before = {name: getattr(found, name) for name in values}
+        changed = {name: new for name, new in values.items() if before[name] != new}
+        for name, new in changed.items():
+            setattr(found, name, new)
+        if changed:
+            found.save(update_fields=[*changed])
+            was = _shown({name: before[name] for name in changed})
+            evidence = {"before": was, "after": _shown(changed)}
+            _audit(f"{kind}.change", f"{kind}:{found.pk}", by, now, evidence=evidence)
+            transaction.on_commit(live.announce)
+    return found
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as the audit log keeps them."""
+    plain = (bool, int, type(None))
+    return {
+        name: "(not shown)" if name in _SECRETS and value
+        else value if isinstance(value, plain) else str(value)
+        for name, value in values.items()
+    }  # fmt: skip

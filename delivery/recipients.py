@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 
+from delivery.destinations import REMEMBERED
 from delivery.drafts import BUILT_IN_FIELDS, Given
 from delivery.models import Mailing, MailingKind
 from wire.addresses import Address
@@ -60,12 +61,13 @@ written AS (
         destination, fields, priority, state, reason, attempts, next_attempt_at, claimed_by,
         queued_at, finished_at)
     SELECT %(mailing)s, %(customer)s, r.contact_id, r.address, r.domain,
-        COALESCE(g.slug, 'other'), {fields}, %(priority)s,
+        COALESCE(g.slug, f.destination, 'other'), {fields}, %(priority)s,
         CASE WHEN s.reason IS NULL THEN 'queued' ELSE 'suppressed' END,
         COALESCE(s.reason, ''), 0, %(now)s, '', %(now)s,
         CASE WHEN s.reason IS NULL THEN NULL ELSE %(now)s END
     FROM recipient r
     LEFT JOIN grouped g ON g.domain = r.domain
+    LEFT JOIN delivery_domaingroup f ON f.domain = r.domain AND f.seen_at > %(remembered)s
     LEFT JOIN LATERAL (
         SELECT reason FROM customers_suppression x
         WHERE x.key = r.key AND (x.customer_id = %(customer)s OR x.customer_id IS NULL) LIMIT 1
@@ -85,6 +87,7 @@ def expand(*, mailing: Mailing, used_fields: frozenset[str], now: datetime) -> E
         "lists": lists,
         "priority": 0 if mailing.kind == MailingKind.TRANSACTIONAL else 1,
         "now": now,
+        "remembered": now - REMEMBERED,
     }
     fields, names = _fields(used_fields)
     with connection.cursor() as cursor:

@@ -20,6 +20,9 @@ class HoldReason(StrEnum):
     NO_QUARANTINE = "no-quarantine-pool"
     NO_CLEAN_POOL = "no-clean-pool"
     NO_CAPABLE_POOL = "no-capable-pool"
+    WARM_UP = "warm-up-used"
+    RECEIVER = "receiver-pause"
+    CUSTOMER_LIMIT = "customer-limit"
 
 
 @dataclass(frozen=True, slots=True)

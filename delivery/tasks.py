@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from delivery import claims, closing, dispatch, lanes, live, mailings, partitions
+from delivery import closing, dispatch, lanes, live, mailings, partitions, queues, recovery
 from delivery.engine import engine
 
 
@@ -14,19 +14,28 @@ from delivery.engine import engine
 def sweep(**_: object) -> None:
     """Send a task to every lane with due mail."""
     for lane in dispatch.sweep(engine=engine(), now=timezone.now()):
-        send.delay_on_commit(**dataclasses.asdict(lane))  # type: ignore[attr-defined]
+        _enqueue(lane)
+
+
+def _enqueue(lane: lanes.Lane) -> None:
+    send.apply_async_on_commit(  # type: ignore[attr-defined]
+        kwargs=dataclasses.asdict(lane),
+        priority=queues.EXPRESS if lane.is_express else queues.BULK,
+    )
 
 
 @shared_task(soft_time_limit=1800)
-def send(*, pool_id: int, ip_id: int, destination: str, share: int, **_: object) -> None:
+def send(
+    *, pool_id: int, ip_id: int, destination: str, share: int, is_express: bool = False, **_: object
+) -> None:
     """Work on one lane; go on with another task while it has mail."""
-    lane = lanes.Lane(pool_id, ip_id, destination, share)
+    lane = lanes.Lane(pool_id, ip_id, destination, share, is_express)
     try:
         claimed = dispatch.run_lane(engine=engine(), lane=lane)
     finally:
         live.leave_lane(lane.name)
     if claimed and live.take_lane(lane.name, "send"):
-        send.delay_on_commit(**dataclasses.asdict(lane))  # type: ignore[attr-defined]
+        _enqueue(lane)
 
 
 @shared_task
@@ -54,8 +63,8 @@ def close(**_: object) -> None:
 
 @shared_task
 def return_leases(**_: object) -> None:
-    """Bring back what dead workers held."""
-    claims.return_expired(now=timezone.now())
+    """Record and bring back what dead workers left."""
+    recovery.recover(now=timezone.now())
 
 
 @shared_task

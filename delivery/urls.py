@@ -3,7 +3,15 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from delivery.views import compose, customers, mailings, overview, pools, recipients
+from delivery.views import (
+    compose,
+    customers,
+    destinations,
+    mailings,
+    overview,
+    pools,
+    recipients,
+)
 
 
 class ActionConverter(StringConverter):
@@ -31,7 +39,6 @@ urlpatterns = [
     path("customers/<int:customer_id>/mailings/new/", compose.compose, name="compose"),
     path(_ONE, mailings.mailing, name="mailing"),
     path(_ONE + "progress/", mailings.mailing_progress, name="mailing_progress"),
-    path(_ONE + "outcomes/", mailings.mailing_outcomes, name="mailing_outcomes"),
     path(_ONE + "html/", mailings.mailing_html, name="mailing_html"),
     path(
         _ONE + "attachments/<int:attachment_id>/",
@@ -51,6 +58,21 @@ urlpatterns = [
     path("pools/<int:pool_id>/", pools.pool, name="pool"),
     path("pools/<int:pool_id>/<poolstate:state>/", pools.pool_state, name="pool_state"),
     path("pools/<int:pool_id>/ips/<int:ip_id>/<ipstate:state>/", pools.ip_state, name="ip_state"),
+    path("destinations/", destinations.destination_list, name="destination_list"),
+    path("destinations/<int:destination_id>/", destinations.destination, name="destination"),
+    path(
+        "destinations/<int:destination_id>/limits/",
+        destinations.destination_limits,
+        name="destination_limits",
+    ),
+    path(
+        "destinations/slow-downs/<int:slow_down_id>/lift/",
+        destinations.slow_down_lift,
+        name="slow_down_lift",
+    ),
+    path("destinations/warm-ups/", destinations.warm_up_begin, name="warm_up_begin"),
+    path("destinations/warm-ups/<int:ip_id>/end/", destinations.warm_up_end, name="warm_up_end"),
     path("customers/", customers.customer_list, name="customer_list"),
     path("customers/<int:customer_id>/", customers.customer, name="customer"),
+    path("customers/<int:customer_id>/share/", customers.customer_share, name="customer_share"),
 ]

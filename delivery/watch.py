@@ -9,6 +9,7 @@ from typing import Protocol
 import redis
 
 from delivery import live
+from delivery.leases import Lease
 from wire.letters import Letter
 from wire.outcomes import Outcome
 
@@ -34,15 +35,21 @@ class Carry(Protocol):
 class Watch:
     """Runs beside the batch in the same loop; the batch asks `may_continue` before each message."""
 
-    def __init__(self, *, lane: str, epoch: str) -> None:
+    def __init__(self, *, lane: str, epoch: str, lease: Lease, goes_on: Callable[[], bool]) -> None:
         self._lane = lane
         self._epoch = epoch
+        self._lease = lease
+        self._may_go_on = goes_on
         self._deadline = time.monotonic() + TASK_SECONDS
         self._goes_on = True
 
     def may_continue(self) -> bool:
-        """No, once the routes have changed or the task's time is over."""
-        return self._goes_on and time.monotonic() < self._deadline
+        """No, once the routes have changed, the task's time is over, or the rows may be lost."""
+        return self._goes_on and time.monotonic() < self._deadline and self._lease.holds()
+
+    def stop(self) -> None:
+        """End the batch after the letters that are under way."""
+        self._goes_on = False
 
     async def over(
         self, carry: Carry, letters: Sequence[Letter], report: Callable[[Letter, Outcome], None]
@@ -62,7 +69,8 @@ class Watch:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             try:
-                self._goes_on = live.epoch() == self._epoch
+                if live.epoch() != self._epoch or not self._may_go_on():
+                    self._goes_on = False
                 if looks % KEEP_EVERY == 0:
                     live.keep_lane(self._lane)
             except redis.RedisError:

@@ -27,6 +27,9 @@ REASONS: dict[str, Promise] = {
     "protocol-error": _("The receiver's answer made no sense"),
     "tls-required": _("TLS is required, but the receiver does not offer it"),
     "tls-failed": _("TLS could not be agreed on"),
+    "sts-mismatch": _("The domain's MTA-STS policy names none of its mail hosts"),
+    "sts-tls-failed": _("MTA-STS is enforced, but the host showed no valid certificate"),
+    "dane-failed": _("DANE: the host did not show what its TLSA records name"),
     "auth-failed": _("The relay refused our login"),
     "no-such-domain": _("The domain does not exist"),
     "null-mx": _("The domain takes no mail (null MX)"),
@@ -38,6 +41,7 @@ REASONS: dict[str, Promise] = {
     "refused-destination": _("Outside the sandbox: not contacted"),
     "smtputf8-not-offered": _("The receiver cannot take an address with such characters"),
     "unsafe-address": _("The address cannot be sent safely"),
+    "unsafe-content": _("The message holds NUL, which no mail may hold"),
     "build-failed": _("The message could not be built"),
     # what happened to the delivery
     "worker-lost": _("A worker stopped in the middle of it"),
@@ -52,6 +56,10 @@ REASONS: dict[str, Promise] = {
     "no-clean-pool": _("Neither the pool nor its fallbacks can send now"),
     "no-capable-pool": _("No pool on the ladder can carry TLS or attachments as it needs"),
     "paused": _("Paused by a person"),
+    "warm-up-used": _("The IPs are warming up and today's allowance is used: it goes on tomorrow"),
+    "receiver-pause": _("The receiver refuses connections: it pauses for some minutes"),
+    "customer-limit": _("The customer's messages for this hour or day are used"),
+    "flood-guard": _("The address had too many messages within an hour: held back for a while"),
 }
 
 PHASES: dict[str, Promise] = {
@@ -84,6 +92,14 @@ VERBS: dict[str, Promise] = {
     "ip.state": _("State of an IP changed"),
     "dkim.add": _("DKIM key made"),
     "customer.assign": _("Pool assigned"),
+    "customer.share": _("Share and limits changed"),
+    "limits.change": _("Limits changed"),
+    "limits.slow": _("Slowed down"),
+    "limits.pause": _("Paused towards the receiver"),
+    "limits.lift": _("Slow-down lifted"),
+    "ip.warm-up": _("Warm-up begun"),
+    "ip.warm": _("Warm-up ended"),
+    "mailing.flood": _("Messages held back by the flood guard"),
     "standing.move": _("Standing changed"),
 }
 
@@ -91,7 +107,14 @@ VERBS: dict[str, Promise] = {
 ACTORS: dict[str, Promise] = {
     "release": _("Hatobin (release)"),
     "closing": _("Hatobin (closing)"),
+    "slow-down": _("Hatobin (slow-down)"),
+    "flood-guard": _("Hatobin (flood guard)"),
+    "demo": _("Hatobin (demo)"),
+    "manage.py platform": _("At the server: manage.py platform"),
 }
+
+# Groups that are no company: the others are called by their names in every language.
+DESTINATIONS: dict[str, Promise] = {"other": _("Other")}
 
 
 def words_for(code: str, table: dict[str, Promise]) -> str:

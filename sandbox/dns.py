@@ -19,6 +19,7 @@ import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
+from sandbox.policy_host import ADDRESS as POLICY_HOST
 from sandbox.scenario import Fault, Record, Scenario
 
 TTL = 60
@@ -34,6 +35,7 @@ class Zone:
     def __init__(self, scenario: Scenario) -> None:
         self._values: dict[str, dict[str, list[str]]] = {}
         self._faults = scenario.faults
+        self._signed = scenario.signed
         for record in (*_records(scenario), *scenario.records):
             self.add(record)
 
@@ -69,10 +71,18 @@ class Zone:
                 self._fill(response, question.name, question.rdtype)
         return response
 
+    def _is_signed(self, name: dns.name.Name) -> bool:
+        labels = _key(name).split(".")
+        return any(".".join(labels[start:]) in self._signed for start in range(len(labels)))
+
     def _fill(
         self, response: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> None:
+        # As a validating resolver: every name on the way must be signed (RFC 4035 3.2.3).
+        response.flags |= dns.flags.AD
         for _ in range(MOST_CNAMES):
+            if not self._is_signed(name):
+                response.flags &= ~dns.flags.AD
             held = self._values.get(_key(name))
             if held is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
@@ -166,6 +176,9 @@ def _records(scenario: Scenario) -> Iterator[Record]:
         pointer = dns.reversename.from_address(host.address)
         yield Record(_key(pointer), "PTR", f"{host.name}.")
     for domain in scenario.domains.values():
+        if domain.sts is not None:
+            yield Record(f"_mta-sts.{domain.name}", "TXT", f"v=STSv1; id={domain.sts.id};")
+            yield Record(f"mta-sts.{domain.name}", "A", POLICY_HOST)
         for preference, target in domain.mx:
             yield Record(domain.name, "MX", f"{preference} {target.rstrip('.')}.")
 

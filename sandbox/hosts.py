@@ -7,7 +7,7 @@ import asyncio
 import hmac
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -160,9 +160,11 @@ async def perform(server: SMTP, todo: Act) -> str:
 
 
 async def open_hosts(
-    scenario: Scenario, store: Store, *, port: int, context: ssl.SSLContext
+    scenario: Scenario, store: Store, *, port: int, contexts: Mapping[str, ssl.SSLContext]
 ) -> list[asyncio.Server]:
-    """Listen on every host that is not down. OSError names the address that is taken."""
+    """Listen on every host that is not down; `contexts` by host name. OSError names the address
+    that is taken.
+    """
     loop = asyncio.get_running_loop()
     servers: list[asyncio.Server] = []
     first_tries: FirstTries = {}  # of all hosts: a letter may come back to another MX
@@ -170,7 +172,8 @@ async def open_hosts(
         for host in scenario.hosts:
             if not host.down:
                 counter = Counter(host, scenario, store, first_tries)
-                listener = await loop.create_server(_porters(counter, context), host.address, port)
+                porters = _porters(counter, contexts[host.name])
+                listener = await loop.create_server(porters, host.address, port)
                 servers.append(listener)
     except OSError:
         close(servers)

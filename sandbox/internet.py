@@ -4,16 +4,19 @@ import asyncio
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from sandbox import store as stores
-from sandbox.certificates import server_context
+from sandbox.certificates import FILE, Authority, Identity
 from sandbox.dns import NameServer, Zone
 from sandbox.hosts import close, open_hosts
-from sandbox.scenario import Record, Scenario, load
+from sandbox.policy_host import PREFIX, open_policy_host
+from sandbox.scenario import Host, Record, Scenario, load
 from sandbox.store import Store, Stored
 
 DNS_HOST = "127.0.0.1"
@@ -32,6 +35,8 @@ class Internet:
         self.scenario = scenario
         self.store = Store(directory)
         self.names = NameServer(Zone(scenario))
+        self.authority = Authority()
+        (directory / FILE).write_bytes(self.authority.pem)
         self.port = 0
         self._servers: list[asyncio.Server] = []
 
@@ -58,19 +63,36 @@ class Internet:
         self.store.close()
 
     async def _open_hosts(self, port: int) -> None:
-        context = server_context([host.name for host in self.scenario.hosts])
+        identities = {host.name: self._identity(host) for host in self.scenario.hosts}
         for tries_left in reversed(range(PORT_TRIES if port == 0 else 1)):
             chosen = port or await _free_port(self.scenario)
             try:
-                self._servers = await open_hosts(
-                    self.scenario, self.store, port=chosen, context=context
-                )
+                self._servers = await self._listen(chosen, identities)
             except OSError:
                 if not tries_left:
                     raise
             else:
                 self.port = chosen
+                for record in tlsa_records(self.scenario, identities, chosen):
+                    self.names.zone.add(record)
                 return
+
+    def _identity(self, host: Host) -> Identity:
+        name = host.name if host.certificate == "valid" else "another.example"
+        return self.authority.identity([name])
+
+    async def _listen(self, port: int, identities: Mapping[str, Identity]) -> list[asyncio.Server]:
+        contexts = {name: identity.context for name, identity in identities.items()}
+        servers = await open_hosts(self.scenario, self.store, port=port, contexts=contexts)
+        domains = self.scenario.domains
+        if named := [PREFIX + domain.name for domain in domains.values() if domain.sts]:
+            context = self.authority.identity(named).context
+            try:
+                servers.append(await open_policy_host(domains, port=port, context=context))
+            except OSError:
+                close(servers)
+                raise
+        return servers
 
 
 async def run(
@@ -198,6 +220,21 @@ class Sandbox:
     def _opened(self, internet: Internet) -> None:
         self._internet = internet
         self._ready.set()
+
+
+def tlsa_records(
+    scenario: Scenario, identities: Mapping[str, Identity], port: int
+) -> Iterator[Record]:
+    """The TLSA records of the hosts that have some (RFC 6698), by their certificates."""
+    for host in scenario.hosts:
+        digest = identities[host.name].certificate.fingerprint(SHA256()).hex()
+        value = {
+            "match": f"3 0 1 {digest}",
+            "mismatch": f"3 0 1 {'00' * 32}",
+            "unusable": f"1 0 1 {digest}",  # PKIX-EE says nothing to SMTP (RFC 7672 3.1.3)
+        }.get(host.dane)
+        if value is not None:
+            yield Record(f"_{port}._tcp.{host.name}", "TLSA", value)
 
 
 async def _free_port(scenario: Scenario) -> int:

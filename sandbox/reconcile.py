@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from delivery import composition, reconcile
 from delivery.reconcile import Books
@@ -35,6 +36,27 @@ class Verdict:
     def ok(self) -> bool:
         return self.books.balance and (self.comparison is None or self.comparison.agrees)
 
+    @property
+    def word(self) -> Literal["balanced", "still open", "does not balance"]:
+        """Whether time will tell, or something is wrong."""
+        if self.ok:
+            return "balanced"
+        return "still open" if self.books.open and not self._is_wrong else "does not balance"
+
+    @property
+    def _is_wrong(self) -> bool:
+        """Faults that no open delivery explains; one on the wire may be stored before we know."""
+        books, seen = self.books, self.comparison
+        wrong = (
+            bool(books.crooked)
+            or books.accepted_without_attempt > 0
+            or books.handed_in != sum(books.states.values())
+        )
+        if seen is None:
+            return wrong
+        early = seen.foreign <= books.open
+        return wrong or bool(seen.missing or seen.duplicates or seen.wrong_source) or not early
+
     def figures(self) -> dict[str, object]:
         """For --json: snake_case names."""
         figures: dict[str, object] = {
@@ -54,7 +76,7 @@ class Verdict:
                 "sandbox_duplicates": self.comparison.duplicates,
                 "sandbox_wrong_source": self.comparison.wrong_source,
             }
-        return figures | {"ok": self.ok}
+        return figures | {"verdict": self.word, "ok": self.ok}
 
 
 def verdict(directory: Path | None) -> Verdict:

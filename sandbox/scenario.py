@@ -18,7 +18,12 @@ Kind = Literal["accept", "greylist", "refuse", "slow", "drop"]
 Moment = Literal["connect", "rcpt", "data", "after-data", "after-store"]
 Tls = Literal["none", "offered", "broken"]
 Fault = Literal["servfail", "refused", "timeout", "truncate"]
-RecordType = Literal["A", "AAAA", "CNAME", "MX", "TXT", "PTR"]
+RecordType = Literal["A", "AAAA", "CNAME", "MX", "TXT", "PTR", "TLSA"]
+# The certificate is for the host's own name or for another one.
+Certificate = Literal["valid", "wrong-name"]
+# TLSA records that name the host's certificate, another one, or nothing that SMTP can use.
+Dane = Literal["none", "match", "mismatch", "unusable"]
+StsMode = Literal["enforce", "testing", "none"]
 
 
 class BadScenario(ValueError):
@@ -57,6 +62,8 @@ class Host:
     name: str
     address: str
     tls: Tls = "offered"
+    certificate: Certificate = "valid"
+    dane: Dane = "none"
     size: int = 20 * 1024 * 1024
     smtputf8: bool = False
     down: bool = False
@@ -67,6 +74,16 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """An MTA-STS policy; `mx` are host names, perhaps with `*.` before; `max_age` in seconds."""
+
+    mode: StsMode
+    mx: tuple[str, ...]
+    id: str = "1"
+    max_age: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """A mail domain; `mx` are (preference, host name), (0, ".") is the null MX."""
 
@@ -74,6 +91,7 @@ class Domain:
     mx: tuple[tuple[int, str], ...]
     behaviour: Behaviour = Behaviour()
     rules: tuple[Rule, ...] = ()
+    sts: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +103,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`faults` are by lower-case A-label name; `domains` too."""
+    """`faults` are by lower-case A-label name; `domains` too. What is under a name in `signed` is
+    answered as validated by DNSSEC.
+    """
 
     hosts: tuple[Host, ...]
     domains: Mapping[str, Domain]
     records: tuple[Record, ...] = ()
     faults: Mapping[str, Fault] = field(default_factory=dict)
+    signed: frozenset[str] = frozenset()
 
 
 def load(path: Path = DEFAULT) -> Scenario:
@@ -106,7 +127,7 @@ def load(path: Path = DEFAULT) -> Scenario:
 
 def parse(raw: Mapping[str, Any]) -> Scenario:
     """A scenario from the tables of a file; raises BadScenario, which names the entry."""
-    known = {"host", "domain", "record", "fault"}
+    known = {"host", "domain", "record", "fault", "signed"}
     _only(raw, known, "the file")
     hosts = tuple(_host(entry) for entry in raw.get("host", []))
     domains = [_domain(entry) for entry in raw.get("domain", [])]
@@ -115,6 +136,7 @@ def parse(raw: Mapping[str, Any]) -> Scenario:
         domains={domain.name: domain for domain in domains},
         records=tuple(_record(entry) for entry in raw.get("record", [])),
         faults={_name(e.get("name"), "fault"): _fault(e) for e in raw.get("fault", [])},
+        signed=frozenset(_name(name, "signed") for name in raw.get("signed", [])),
     )
     _check_names(scenario)
     return scenario
@@ -140,6 +162,8 @@ def _host(entry: Mapping[str, Any]) -> Host:
         "name": _name(entry.get("name"), where),
         "address": _address(entry.get("address"), where),
         "tls": _one_of(entry.get("tls", "offered"), Tls, f"{where}: tls"),
+        "certificate": _one_of(entry.get("certificate", "valid"), Certificate, where),
+        "dane": _one_of(entry.get("dane", "none"), Dane, f"{where}: dane"),
         "banner": replace(banner, at="connect"),
     }
     return Host(**checked)
@@ -147,7 +171,7 @@ def _host(entry: Mapping[str, Any]) -> Host:
 
 def _domain(entry: Mapping[str, Any]) -> Domain:
     where = f"domain {entry.get('name', '?')}"
-    _only(entry, {"name", "mx", "behaviour", "rule"}, where)
+    _only(entry, {"name", "mx", "sts", "behaviour", "rule"}, where)
     rules = tuple(
         Rule(str(rule["prefix"]), _behaviour(_without_prefix(rule), f"{where}: rule"))
         for rule in entry.get("rule", [])
@@ -155,9 +179,16 @@ def _domain(entry: Mapping[str, Any]) -> Domain:
     return Domain(
         name=_name(entry.get("name"), where),
         mx=tuple((int(preference), str(host)) for preference, host in entry.get("mx", [])),
+        sts=_policy(entry["sts"], f"{where}: sts") if "sts" in entry else None,
         behaviour=_behaviour(entry.get("behaviour", {}), f"{where}: behaviour"),
         rules=rules,
     )
+
+
+def _policy(entry: Mapping[str, Any], where: str) -> Policy:
+    _only(entry, set(Policy.__dataclass_fields__), where)
+    mode: StsMode = _one_of(entry.get("mode"), StsMode, f"{where}: mode")
+    return Policy(**{**entry, "mode": mode, "mx": tuple(entry.get("mx", ()))})
 
 
 def _without_prefix(rule: Mapping[str, Any]) -> dict[str, Any]:

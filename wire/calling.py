@@ -15,6 +15,7 @@ import aiosmtplib
 from wire.dns import is_loopback
 from wire.letters import Policy, Source, TlsMode
 from wire.outcomes import Conversation, Phase, Reply, read_reply
+from wire.security import UNASKED, Demand, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Door:
     implicit_tls: bool = False
     username: str = ""
     password: str = field(default="", repr=False)
+    demand: Demand = UNASKED
 
 
 class Broken(Exception):
@@ -40,14 +42,8 @@ class Broken(Exception):
         self.reply = reply
 
 
-def tls_context(*, verify: bool) -> ssl.SSLContext:
-    """For all sessions of a courier. Unverified still keeps passive listeners out (RFC 7435)."""
-    if verify:
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+# What is wrong when TLS does not come about, by what the host had to prove.
+_FAILURES = {Trust.sts: "sts-tls-failed", Trust.dane: "dane-failed"}
 
 
 class Caller:
@@ -70,7 +66,7 @@ class Caller:
     async def call(self) -> aiosmtplib.SMTP:
         sock = await self._connected()
         client = aiosmtplib.SMTP(
-            hostname=self.door.host,
+            hostname=self.door.demand.names[0] if self.door.demand.names else self.door.host,
             sock=sock,
             local_hostname=self.source.helo,
             timeout=self.policy.command_timeout,
@@ -152,18 +148,26 @@ class Caller:
         self.talk.heard(read_reply(*answer))
 
     async def _encrypted(self, client: aiosmtplib.SMTP) -> None:
+        trust = self.door.demand.trust
         if not client.supports_extension("starttls"):
             if self.door.tls is TlsMode.required:
-                raise Broken(Phase.starttls, "tls-required")
+                raise Broken(Phase.starttls, _FAILURES.get(trust, "tls-required"))
+            if self.door.demand.is_test:
+                self.talk.event("MTA-STS, in testing: the host offers no TLS")
             return
         self.talk.said("STARTTLS")
         try:
             self.talk.heard(read_reply(*await client.starttls(tls_context=self.context)))
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            # ValueError: the host's name is none that SNI can carry.
             end = self._heard(Phase.starttls, error)
             self.talk.event(f"TLS failed: {error}")
-            raise Broken(Phase.starttls, "tls-failed", end.reply) from error
-        self.talk.event(cipher_of(client))
+            reason = _FAILURES.get(trust, "tls-failed")
+            raise Broken(Phase.starttls, reason, end.reply) from error
+        self.talk.event(security_of(client, self.door.demand))
+        if trust is Trust.dane and not self.door.demand.fits(encryption_of(client)):
+            self.talk.event("the certificate is none of those in the TLSA records")
+            raise Broken(Phase.starttls, "dane-failed")
         # What was offered in the clear is forgotten (RFC 3207 4.2).
         await self._introduced(client)
 
@@ -207,11 +211,23 @@ def broken(phase: Phase, error: BaseException) -> Broken:
     return Broken(phase, "protocol-error")
 
 
-def cipher_of(client: aiosmtplib.SMTP) -> str:
-    """Such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" when the connection is in the clear."""
+def encryption_of(client: aiosmtplib.SMTP) -> ssl.SSLObject | None:
+    """The TLS of a connection; None when it is in the clear."""
     transport = client.transport
-    encrypted = transport.get_extra_info("ssl_object") if transport is not None else None
-    return f"{encrypted.version()} {encrypted.cipher()[0]}" if encrypted is not None else ""
+    found = transport.get_extra_info("ssl_object") if transport is not None else None
+    return cast("ssl.SSLObject | None", found)
+
+
+def security_of(client: aiosmtplib.SMTP, demand: Demand) -> str:
+    """Such as "TLSv1.3 TLS_AES_256_GCM_SHA384, verified: none"; "" when all is in the clear."""
+    encrypted = encryption_of(client)
+    if encrypted is None:
+        return ""
+    proof = demand.proof
+    if demand.trust is Trust.none and encrypted.context.verify_mode is ssl.CERT_REQUIRED:
+        proof = "pkix"
+    cipher = encrypted.cipher()
+    return f"{encrypted.version()} {cipher[0] if cipher else '?'}, verified: {proof}"
 
 
 def _connect_reason(error: OSError) -> str:

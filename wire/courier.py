@@ -3,22 +3,32 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from wire.calling import tls_context
 from wire.dns import Resolver
 from wire.letters import Letter, Policy, Relay, Source
 from wire.outcomes import Outcome
 from wire.places import Terms
 from wire.rounds import Round
+from wire.security import Contexts
+from wire.sts import Policies
 
 
 class Courier:
-    """One source on one policy. May be used for many rounds, also of several event loops."""
+    """One source on one policy. May be used for many rounds, also of several event loops.
+
+    `contexts` spares the making of new ones; without `policies` MTA-STS is not asked for.
+    """
 
     def __init__(
-        self, *, resolver: Resolver, source: Source, policy: Policy, relay: Relay | None = None
+        self,
+        *,
+        resolver: Resolver,
+        source: Source,
+        policy: Policy,
+        relay: Relay | None = None,
+        contexts: Contexts | None = None,
+        policies: Policies | None = None,
     ) -> None:
-        context = tls_context(verify=policy.verify_tls)
-        self._terms = Terms(resolver, source, policy, relay, context)
+        self._terms = Terms(resolver, source, policy, relay, contexts or Contexts(), policies)
 
     async def carry(
         self,

@@ -27,6 +27,42 @@ from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
+from wire.dns_answers import (
+    AddressAnswer,
+    Addresses,
+    Found,
+    MailAnswer,
+    MailHost,
+    NoMailHost,
+    NoSuchDomain,
+    NullMx,
+    TextAnswer,
+    Texts,
+    Tlsa,
+    TlsaAnswer,
+    TlsaRecords,
+    Unknown,
+)
+
+__all__ = [
+    "AddressAnswer",
+    "Addresses",
+    "Found",
+    "MailAnswer",
+    "MailHost",
+    "NoMailHost",
+    "NoSuchDomain",
+    "NullMx",
+    "Resolver",
+    "TextAnswer",
+    "Texts",
+    "Tlsa",
+    "TlsaAnswer",
+    "TlsaRecords",
+    "Unknown",
+    "is_loopback",
+]
+
 # A TTL of nought would make us ask for each batch; a TTL of weeks would outlive a moved host.
 SHORTEST_TTL = 30
 LONGEST_TTL = 3600
@@ -35,94 +71,6 @@ MOST_MAIL_HOSTS = 20
 # What may stand in a certificate and in SNI. A name with other octets is no host's, and would make
 # an error of ours of what the zone's owner wrote.
 _HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_-]{1,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class MailHost:
-    """One host that takes a domain's mail; addresses are texts, IPv6 before IPv4.
-
-    `tlsa_bases` are the names to ask for TLSA records, in order (RFC 7672 2.2.3): none unless DNSSEC
-    vouches for everything that led to the addresses.
-    """
-
-    name: str
-    preference: int
-    addresses: tuple[str, ...]
-    tlsa_bases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Hosts to try, in order; implicit when they come from the domain's own A or AAAA."""
-
-    hosts: tuple[MailHost, ...]
-    implicit: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NullMx:
-    """The domain says that it takes no mail (RFC 7505)."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoSuchDomain:
-    """The name does not exist (NXDOMAIN), or cannot: it breaks the rules for names."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoMailHost:
-    """The domain exists, but no host for its mail does."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody could tell: SERVFAIL, timeout, refused. Ask again later."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """TXT records, each with its strings joined; empty when the name has none."""
-
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """IPv6, then IPv4 addresses of a name; empty when it has none.
-
-    `secure`: validated by DNSSEC; `canonical` is the name at the end of the CNAMEs.
-    """
-
-    values: tuple[str, ...]
-    secure: bool = False
-    canonical: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tlsa:
-    """One TLSA record (RFC 6698 2.1): numbers as they are, `data` the octets to compare."""
-
-    usage: int
-    selector: int
-    matching: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TlsaRecords:
-    """Those that DNSSEC vouches for; empty when there are none, or none validated."""
-
-    values: tuple[Tlsa, ...]
-
-
-MailAnswer = Found | NullMx | NoSuchDomain | NoMailHost | Unknown
-TextAnswer = Texts | NoSuchDomain | Unknown
-AddressAnswer = Addresses | NoSuchDomain | Unknown
-TlsaAnswer = TlsaRecords | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +87,15 @@ _Question = tuple[dns.name.Name, dns.rdatatype.RdataType]
 def is_loopback(address: str) -> bool:
     """True for an address text in 127/8 or ::1."""
     return ip_address(address).is_loopback
+
+
+def _require_loopback(nameservers: Sequence[tuple[str, int]]) -> None:
+    for address, port in nameservers:
+        if not is_loopback(address):
+            raise ValueError(
+                f"nameserver {address}:{port} is outside loopback, where this installation "
+                "may not ask; name one in 127.0.0.0/8 or ::1"
+            )
 
 
 class Resolver:
@@ -160,12 +117,8 @@ class Resolver:
         validating: bool = False,
         random: Random | None = None,
     ) -> None:
-        for address, port in nameservers:
-            if loopback_only and not is_loopback(address):
-                raise ValueError(
-                    f"nameserver {address}:{port} is outside loopback, where this installation "
-                    "may not ask; name one in 127.0.0.0/8 or ::1"
-                )
+        if loopback_only:
+            _require_loopback(nameservers)
         self._stub = dns.asyncresolver.Resolver(configure=False)
         self._stub.nameservers = [dns.nameserver.Do53Nameserver(*pair) for pair in nameservers]
         self._stub.lifetime = timeout
@@ -257,7 +210,7 @@ class Resolver:
         values = tuple(cast("AAAA | A", r).address for answer in found for r in answer.values)
         if values:
             secure = all(answer.secure for answer in found)
-            return Addresses(values, secure, found[0].canonical)
+            return Addresses(values, secure, found[0].canonical if secure else "")
         unknown = next((a for a in (v4, v6) if isinstance(a, Unknown)), None)
         return unknown or (v4 if isinstance(v4, NoSuchDomain) else Addresses(()))
 

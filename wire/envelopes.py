@@ -70,6 +70,9 @@ def obstacle(letter: Letter, message: bytes, offers: Offers) -> End | None:
     """What the offers rule out, found before anything is sent."""
     if needs_utf8(letter) and not offers.utf8:
         return End(Verdict.refused, Phase.mail, "smtputf8-not-offered")
+    if b"\x00" in message:
+        # Some hosts drop NUL, and with it what kept a dot from ending the data (RFC 5321 2.4).
+        return End(Verdict.refused, Phase.mail, "unsafe-content")
     if 0 < offers.size < len(message):
         return End(Verdict.refused, Phase.mail, "too-large")
     return None

@@ -148,8 +148,12 @@ class Exchange:
     async def _pour(self, stuffed: bytes) -> Phase:
         """Listens while it sends: a host may refuse, or leave, in the middle of a long letter."""
         self._put(stuffed, replies=1)
-        while not self._stream.has_reply and self._stream.unsent:  # noqa: ASYNC110  no event tells
-            await asyncio.sleep(POLL)
+        try:
+            async with asyncio.timeout(self._policy.data_timeout):
+                while not self._stream.has_reply and self._stream.unsent:  # noqa: ASYNC110  no event tells
+                    await asyncio.sleep(POLL)
+        except TimeoutError:  # a host that does not read would hold us for ever
+            raise Broken(Phase.data, "timeout") from None
         if self._stream.has_reply:
             return Phase.data
         self._put(b".\r\n", replies=0)

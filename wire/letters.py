@@ -1,7 +1,8 @@
 """What is to be carried, from where, and on what terms: the values a courier is given."""
 
 import re
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
@@ -50,11 +51,17 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Terms for all letters of a courier; timeouts in seconds, defaults of RFC 5321 4.5.3.2."""
+    """Terms for all letters of a courier; timeouts in seconds, defaults of RFC 5321 4.5.3.2.
+
+    `pace` gives 0.0 when one letter may go now (it is counted as gone), else the seconds until it
+    is worth asking again; None: as fast as it goes. `admits` is told a domain and the names of its
+    MX hosts; when it says no, the letters come back untried. Neither may wait for anything.
+    """
 
     port: int = 25
     tls: TlsMode = TlsMode.opportunistic
     connect_timeout: float = 30
+    opening_timeout: float = 120  # all hosts, addresses and steps of one opening together
     command_timeout: float = 300
     data_timeout: float = 600
     max_connections: int = 5  # to one set of MX hosts
@@ -62,6 +69,9 @@ class Policy:
     messages_per_connection: int = 100
     loopback_only: bool = False
     verify_tls: bool = False
+    tls_minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    pace: Callable[[], float] | None = None
+    admits: Callable[[str, Sequence[str]], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

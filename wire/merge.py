@@ -18,10 +18,28 @@ _MARKS: Final = ("Mn", "Mc")  # vowel signs and the like belong to the letters o
 
 
 class MergeError(ValueError):
-    """A merge field that cannot be used. `line` and `column` count from 1, in characters."""
+    """A merge field that cannot be used. `line` and `column` count from 1, in characters.
 
-    def __init__(self, sentence: str, *, line: int, column: int, field: str | None = None) -> None:
+    `code` is one of: field-not-closed, field-without-name, field-name (`character` is the one that
+    no name may have), unknown-field (`near` is the known name most like it, or ""). `str()` is
+    English, for logs.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        *,
+        line: int,
+        column: int,
+        field: str | None = None,
+        character: str = "",
+        near: str = "",
+    ) -> None:
         super().__init__(f"Line {line}, column {column}: {sentence}")
+        self.code = code
+        self.character = character
+        self.near = near
         self.line = line
         self.column = column
         self.field = field
@@ -81,10 +99,16 @@ def unknown_fields(template: Template, known: Collection[str]) -> list[MergeErro
 
 
 def _unknown(field: Field, known: Collection[str]) -> MergeError:
-    near = difflib.get_close_matches(field.name, sorted(known), n=1)
-    hint = f'did you mean "{near[0]}"?' if near else "use a field of the recipient list."
-    sentence = f'there is no field "{field.name}"; {hint}'
-    return MergeError(sentence, line=field.line, column=field.column, field=field.name)
+    near = next(iter(difflib.get_close_matches(field.name, sorted(known), n=1)), "")
+    hint = f'did you mean "{near}"?' if near else "use a field of the recipient list."
+    return MergeError(
+        "unknown-field",
+        f'there is no field "{field.name}"; {hint}',
+        line=field.line,
+        column=field.column,
+        field=field.name,
+        near=near,
+    )
 
 
 def _parts(text: str) -> Iterator[str | Field]:
@@ -122,6 +146,7 @@ def _field(text: str, start: int) -> tuple[Field, int]:
     inside = text[start + 2 : end]
     if end < 0 or "{{" in inside:
         raise MergeError(
+            "field-not-closed",
             'the field opened with "{{" is not closed; write "}}" after its name,'
             r' or "\{{" for two braces.',
             line=line,
@@ -136,15 +161,17 @@ def _field(text: str, start: int) -> tuple[Field, int]:
 def _check_name(name: str, line: int, column: int) -> None:
     if not name:
         sentence = 'the field has no name; write one between "{{" and "}}".'
-        raise MergeError(sentence, line=line, column=column)
+        raise MergeError("field-without-name", sentence, line=line, column=column)
     for character in name:
         if not _is_name_character(character):
             raise MergeError(
+                "field-name",
                 f'the field name "{name}" contains "{character}"; names are letters, digits,'
                 ' "_" and "-", and a default comes after "|".',
                 line=line,
                 column=column,
                 field=name,
+                character=character,
             )
 
 

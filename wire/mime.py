@@ -15,10 +15,20 @@ from typing import Final, Literal, TypeAlias
 
 from wire import merge, mime_bodies, mime_headers
 from wire.addresses import Address
-from wire.mime_bodies import Attachment
+from wire.mime_bodies import Attachment, check_attachment
 from wire.mime_headers import Charset, MimeError
 
-__all__ = ["Attachment", "Charset", "Compiled", "Content", "MimeError", "Rendered", "compile"]
+__all__ = [
+    "Attachment",
+    "Charset",
+    "Compiled",
+    "Content",
+    "MimeError",
+    "Rendered",
+    "check_attachment",
+    "check_header",
+    "compile",
+]
 
 _MESSAGE_ID: Final = re.compile(r"[!#-;=?A-Z^-~]{1,250}@[!#-;=?A-Z\[\]^-~]{1,250}")
 _ALTERNATIVE: Final = b".a"
@@ -153,7 +163,8 @@ def compile(content: Content) -> Compiled:  # noqa: A001  called as merge.compil
     header or an attachment cannot be sent.
     """
     if not content.text.strip() and not content.html.strip():
-        raise MimeError("The mail has neither a text nor an HTML body; write at least one.")
+        sentence = "The mail has neither a text nor an HTML body; write at least one."
+        raise MimeError("no-body", sentence)
     boundary = _boundary(content)
     heads = _head_pieces(content)
     bodies = _body_pieces(content, boundary)
@@ -170,6 +181,12 @@ def compile(content: Content) -> Compiled:  # noqa: A001  called as merge.compil
     )
 
 
+def check_header(name: str, value: str) -> None:
+    """`MimeError` for a header that a sender may not add."""
+    mime_headers.check_name(name, own=False)
+    mime_headers.check_value(name, value)
+
+
 def _head_pieces(content: Content) -> tuple[Piece, ...]:
     sender = partial(mime_headers.mailbox, "From", address=content.from_address)
     pieces = [
@@ -177,8 +194,7 @@ def _head_pieces(content: Content) -> tuple[Piece, ...]:
         _piece(content, "subject", content.subject, mime_headers.subject),
     ]
     for name, value in content.headers:
-        mime_headers.check_name(name, own=False)
-        mime_headers.check_value(name, value)
+        check_header(name, value)
         encode = partial(mime_headers.unstructured, name)
         pieces.append(_piece(content, f"header {name}", value, encode))
     return tuple(pieces)
@@ -206,7 +222,7 @@ def _piece(
     try:
         template = merge.compile(source)
     except merge.MergeError as error:
-        raise MimeError(f"In the {label}: {error}") from error
+        raise MimeError("bad-merge", f"In the {label}: {error}", name=label) from error
     fixed: dict[Charset, bytes] = {}
     if not template.fields:
         text = template.render({})
@@ -251,12 +267,13 @@ def _own_header(name: str, value: str, charset: Charset) -> bytes:
 
 def _date_header(date: datetime) -> bytes:
     if date.tzinfo is None:
-        raise MimeError("The date of a mail needs a time zone.")
+        raise MimeError("date", "The date of a mail needs a time zone.")
     return f"Date: {format_datetime(date)}\r\n".encode("ascii")
 
 
 def _message_id_header(message_id: str) -> bytes:
     bare = message_id.removeprefix("<").removesuffix(">")
     if not _MESSAGE_ID.fullmatch(bare):
-        raise MimeError(f"The message id {message_id!r} is not of the form left@right in ASCII.")
+        sentence = f"The message id {message_id!r} is not of the form left@right in ASCII."
+        raise MimeError("message-id", sentence, name=message_id)
     return f"Message-ID: <{bare}>\r\n".encode("ascii")

@@ -14,8 +14,8 @@ from wire.mime_headers import (
     MAX_LINE,
     Charset,
     MimeError,
-    check_value,
     encoded_words,
+    has_controls,
     is_plain,
     quoted_string,
 )
@@ -57,17 +57,27 @@ def text_entity(
     return head.encode("ascii") + body
 
 
-def attachment_entity(attachment: Attachment, charset: Charset) -> bytes:
-    """Headers, empty line and base64 body of an attachment; `MimeError` for a bad name or type."""
+def check_attachment(attachment: Attachment) -> None:
+    """`MimeError` for a name or a type that cannot be sent."""
     name, media_type = attachment.filename, attachment.content_type
-    check_value("Content-Disposition", name)
+    if has_controls(name):
+        sentence = f"The file name {name!r} contains a line break or a control character."
+        raise MimeError("attachment-name", sentence, name=name)
     if not name.strip():
-        raise MimeError("An attachment has no file name; give it one.")
+        raise MimeError("attachment-unnamed", "An attachment has no file name; give it one.")
     if not _MEDIA_TYPE.fullmatch(media_type):
-        raise MimeError(f"The type {media_type!r} of {name!r} is not of the form type/subtype.")
+        sentence = f"The type {media_type!r} of {name!r} is not of the form type/subtype."
+        raise MimeError("attachment-type", sentence, name=name, type=media_type)
     if media_type.lower().startswith(("multipart/", "message/")):
         # RFC 2046 sections 5.1 and 5.2.1 forbid base64 for these.
-        raise MimeError(f"The type {media_type} of {name!r} cannot be attached; zip the file.")
+        sentence = f"The type {media_type} of {name!r} cannot be attached; zip the file."
+        raise MimeError("attachment-multipart", sentence, name=name, type=media_type)
+
+
+def attachment_entity(attachment: Attachment, charset: Charset) -> bytes:
+    """Headers, empty line and base64 body of an attachment; `MimeError` for a bad name or type."""
+    check_attachment(attachment)
+    name, media_type = attachment.filename, attachment.content_type
     head = (
         f"Content-Type: {media_type};\r\n name={_old_name(name, charset)}\r\n"
         "Content-Transfer-Encoding: base64\r\n"

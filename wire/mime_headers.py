@@ -50,7 +50,17 @@ _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 class MimeError(ValueError):
-    """A mail that cannot be written; the sentence says which part and what to change."""
+    """A mail that cannot be written; the sentence, in English, says where and what to change.
+
+    `code` is one of: no-body, bad-merge, header-name, header-reserved, header-value,
+    attachment-name, attachment-unnamed, attachment-type, attachment-multipart, date, message-id.
+    `params` are the names in the sentence: name, type.
+    """
+
+    def __init__(self, code: str, sentence: str, **params: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.params = params
 
 
 def one_line(text: str) -> str:
@@ -65,18 +75,24 @@ def check_name(name: str, *, own: bool) -> None:
     """`MimeError` for a name that is no field name or is reserved; `own`: the product asks."""
     lower = name.lower()
     if not _FIELD_NAME.fullmatch(name):
-        raise MimeError(f"The header name {name!r} is not valid; use letters, digits and hyphens.")
+        sentence = f"The header name {name!r} is not valid; use letters, digits and hyphens."
+        raise MimeError("header-name", sentence, name=name)
     reserved = lower in STRUCTURAL or lower.startswith(STRUCTURAL_PREFIXES)
     if reserved or (lower in UNSUBSCRIBE and not own):
-        raise MimeError(f"The header {name} is written by the system; remove it.")
+        sentence = f"The header {name} is written by the system; remove it."
+        raise MimeError("header-reserved", sentence, name=name)
 
 
 def check_value(name: str, value: str) -> None:
     """`MimeError` for a value with a line break or another control character in it."""
-    if _CONTROLS.search(value):
-        raise MimeError(
-            f"The header {name} contains a line break or a control character; remove it."
-        )
+    if has_controls(value):
+        sentence = f"The header {name} contains a line break or a control character; remove it."
+        raise MimeError("header-value", sentence, name=name)
+
+
+def has_controls(text: str) -> bool:
+    """Whether there is a line break, another control character or half of a surrogate pair."""
+    return _CONTROLS.search(text) is not None
 
 
 def unstructured(name: str, text: str, charset: Charset) -> bytes:

@@ -55,8 +55,11 @@ class Outcome:
     "connection-refused", "connection-failed", "connection-lost", "timeout", "protocol-error",
     "tls-required", "tls-failed", "auth-failed", "no-such-domain", "null-mx", "no-mail-host",
     "dns-failure", "relay-unresolvable", "no-usable-address", "source-unusable",
-    "refused-destination", "smtputf8-not-offered", "too-large", "unsafe-address", "build-failed".
-    `tls` is "" or protocol and cipher. `conversation` has one line for each command ("C: "),
+    "refused-destination", "smtputf8-not-offered", "too-large", "unsafe-address", "unsafe-content",
+    "build-failed".
+    "sts-mismatch", "sts-tls-failed", "dane-failed" stand for what MTA-STS or DANE forbade.
+    `tls` is "" or protocol, cipher and how the host was verified: "none", "pkix", "pkix (sts)" or
+    "dane". `conversation` has one line for each command ("C: "),
     reply ("S: ") and event ("-- "), each after its offset in milliseconds.
     """
 
@@ -75,7 +78,9 @@ class Outcome:
 # RFC 3463 section 2: class "." subject "." detail, at the beginning of the text (RFC 2034).
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
 # C0 without newline and tab, DEL, C1: they break terminals, and PostgreSQL takes no NUL.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Characters of one conversation. A host whose every reply has thousands of lines fills no database.
+LONGEST_TALK = 64 * 1024
 
 
 def read_reply(code: int, text: str) -> Reply:
@@ -97,12 +102,13 @@ def verdict_of(reply: Reply) -> Verdict:
 class Conversation:
     """The lines of one attempt as they happen; `started` is when it began."""
 
-    __slots__ = ("_begun", "_lines", "started")
+    __slots__ = ("_begun", "_lines", "_room", "started")
 
     def __init__(self) -> None:
         self.started = datetime.now(UTC)
         self._begun = time.monotonic()
         self._lines: list[str] = []
+        self._room = LONGEST_TALK
 
     @property
     def seconds(self) -> float:
@@ -123,10 +129,15 @@ class Conversation:
         self._note("S:", f"{reply.code} {last}")
 
     def event(self, words: str) -> None:
-        self._note("--", words)
+        # Words of libraries may quote what a host has sent.
+        self._note("--", _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", words))
 
     def _note(self, mark: str, words: str) -> None:
-        self._lines.append(f"+{self.seconds * 1000:.0f}ms {mark} {words}")
+        if self._room <= 0:
+            return
+        line = f"+{self.seconds * 1000:.0f}ms {mark} {words}"
+        self._room -= len(line)
+        self._lines.append(line if self._room > 0 else "-- the rest is left out, it is too long")
 
     def outcome(
         self,

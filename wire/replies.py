@@ -1,12 +1,13 @@
 """What a reply means: a category from its code, its enhanced code and the phase.
 
-Enhanced status codes (RFC 3463, RFC 7505, RFC 7372) decide where there is one. Reading the words
-of replies is not done here yet; what the codes do not say stays "unclassified".
+Enhanced status codes (RFC 3463, RFC 7505, RFC 7372) decide where there is one. Words are read only
+for requests to slow down (wire.slowing); what else the codes do not say stays "unclassified".
 """
 
 from typing import Final
 
 from wire.outcomes import Phase, Reply
+from wire.slowing import asks_to_slow_down
 
 # RFC 3463 sections 3.2 to 3.8; RFC 7372 section 3 for X.7.20 and up.
 _BY_ENHANCED: Final = {
@@ -41,6 +42,8 @@ def category(phase: Phase, reply: Reply | None, reason: str) -> str:
         return reason
     if 200 <= reply.code < 300:
         return "accepted"
+    if asks_to_slow_down(reply):
+        return "rate-limit"
     if reply.enhanced:
         return _BY_ENHANCED.get(reply.enhanced.partition(".")[2], "unclassified")
     if phase == Phase.rcpt and reply.code in _BY_CODE:

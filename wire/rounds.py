@@ -23,13 +23,19 @@ from wire.dns import (
 from wire.envelopes import Transaction
 from wire.letters import Letter, TlsMode, is_safe
 from wire.outcomes import Conversation, Outcome, Phase, Verdict
-from wire.places import Place, Queue, Terms
+from wire.places import Key, Place, Queue, Terms, key_of
+from wire.security import rules
 from wire.smtp import Session
+from wire.sts import Policy
 
 # Fewer letters than this are not worth one more connection.
 LETTERS_PER_BERTH = 5
 # Seconds after which the permission to go on is asked for anew, when opening took so long.
 STALE = 1.0
+# A round that would have to wait longer for its pace ends: others may use the time.
+LONGEST_WAIT = 1.0
+# Seconds between two questions for the permission to go on, while it waits.
+LOOK = 0.2
 
 
 class Round:
@@ -48,8 +54,9 @@ class Round:
         self._domains: deque[tuple[str, list[Letter]]] = deque()
         self._locating = 0
         self._news = asyncio.Event()
-        self._places: dict[tuple[tuple[int, str], ...], Place] = {}
+        self._places: dict[Key, Place] = {}
         self._berths: deque[Place] = deque()
+        self._turned_away: list[Letter] = []
 
     def sort(self, letters: Sequence[Letter]) -> None:
         """Take the letters in, by domain; report those that must not be spoken of on the wire."""
@@ -68,7 +75,8 @@ class Round:
         """Letters that were not tried."""
         waiting = [letters for _, letters in self._domains]
         queues = [queue for place in self._places.values() for queue in place.queues.values()]
-        return [letter for batch in (*waiting, *(q.letters for q in queues)) for letter in batch]
+        batches = (self._turned_away, *waiting, *(queue.letters for queue in queues))
+        return [letter for batch in batches for letter in batch]
 
     async def work(self) -> None:
         """Do what there is to do until all is done or the round is stopped."""
@@ -85,15 +93,24 @@ class Round:
     async def _locate(self, domain: str, letters: list[Letter]) -> None:
         talk = Conversation()
         self._locating += 1
-        answer = await self._hosts(domain)
+        answer, policy = await asyncio.gather(self._hosts(domain), self._policy(domain))
         self._locating -= 1
         if isinstance(answer, Found):
-            self._file(answer.hosts, letters)
+            if self._admits(domain, answer):
+                self._file(answer.hosts, policy, letters)
+            else:
+                self._turned_away += letters
         else:
             outcome = _dead_end(talk, domain, answer, is_relay=self._terms.relay is not None)
             for letter in letters:
                 self._report(letter, outcome)
         self._wake()
+
+    def _admits(self, domain: str, answer: Found) -> bool:
+        admits = self._terms.policy.admits
+        if admits is None or self._terms.relay is not None:
+            return True
+        return admits(domain, [host.name for host in answer.hosts])
 
     async def _hosts(self, domain: str) -> MailAnswer:
         relay, resolver = self._terms.relay, self._terms.resolver
@@ -108,11 +125,18 @@ class Round:
             return NoMailHost(f"{relay.host} has no address")
         return Found((MailHost(relay.host, 0, answer.values),), implicit=True)
 
-    def _file(self, hosts: tuple[MailHost, ...], letters: list[Letter]) -> None:
-        key = tuple(sorted((host.preference, host.name) for host in hosts))
+    async def _policy(self, domain: str) -> Policy | None:
+        policies = self._terms.policies
+        return None if policies is None or self._terms.relay else await policies.of(domain)
+
+    def _file(
+        self, hosts: tuple[MailHost, ...], policy: Policy | None, letters: list[Letter]
+    ) -> None:
+        asked = rules(policy, hosts)
+        key = key_of(hosts, asked)
         place = self._places.get(key)
         if place is None:
-            place = Place(hosts, {mode: Queue(mode) for mode in TlsMode})
+            place = Place(hosts, asked, {mode: Queue(mode) for mode in TlsMode})
             self._places[key] = place
         for letter in letters:
             place.queues[self._mode(letter)].letters.append(letter)
@@ -147,7 +171,7 @@ class Round:
                 if isinstance(ready, Outcome):
                     return self._give_up(queue, letter, ready)
                 session = ready
-                if self._stopped:
+                if not await self._has_leave():
                     queue.letters.appendleft(letter)
                     break
                 await self._stream(session, queue, letter)
@@ -162,7 +186,7 @@ class Round:
         begun: deque[Transaction] = deque([session.begin(letter)])
 
         def behind() -> None:
-            following = self._next(queue) if session.may_take_more else None
+            following = self._next_at_once(queue) if session.may_take_more else None
             if following is not None:
                 begun.append(session.begin(following))
 
@@ -198,11 +222,32 @@ class Round:
             return None
         return queue.letters.popleft()
 
+    def _next_at_once(self, queue: Queue) -> Letter | None:
+        """The next letter if it may go without waiting: the pace is asked for real letters only."""
+        pace = self._terms.policy.pace
+        if pace is not None and (self._stopped or not queue.letters or pace() > 0):
+            return None
+        return self._next(queue)
+
+    async def _has_leave(self) -> bool:
+        """Wait for the pace to allow one letter; no when the round ends before that."""
+        pace = self._terms.policy.pace
+        while not self._stopped and pace is not None and (wait := pace()) > 0:
+            if wait > LONGEST_WAIT:
+                self._stop()
+            else:
+                await asyncio.sleep(min(wait, LOOK))
+                self._is_permitted()
+        return not self._stopped
+
     def _is_permitted(self) -> bool:
         if not self._may_continue():
-            self._stopped = True
-            self._wake()
+            self._stop()
         return not self._stopped
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._wake()
 
     def _give_up(self, queue: Queue, letter: Letter, outcome: Outcome) -> bool:
         """No connection came about. If others have one, or try, the letters are theirs."""

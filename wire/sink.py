@@ -8,6 +8,7 @@ the middle: `drop` of all messages are dropped, unanswered, right after their en
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import cast
@@ -28,6 +29,12 @@ class Ledger:
     messages: int = 0
     connections: int = 0
     ids: Counter[bytes] = field(default_factory=Counter)
+    dropped: Counter[bytes] = field(default_factory=Counter)  # of these, how often unanswered
+    # Told of each message that is answered with yes: the client's address, the RCPT command.
+    taken: Callable[[str, bytes], None] | None = None
+    # Told of each change: the client's address, how many connections it has open now.
+    opened: Callable[[str, int], None] | None = None
+    open: Counter[str] = field(default_factory=Counter)
 
 
 class Connection(asyncio.Protocol):
@@ -38,12 +45,25 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._in_data = False
         self._transport: asyncio.Transport | None = None
+        self._peer = ""
+        self._recipient = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast, for uvloop's transports are not derived from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         self._ledger.connections += 1
+        self._peer = transport.get_extra_info("peername")[0]
+        self._count(1)
         self._write(_GREETING)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        ledger = self._ledger
+        ledger.open[self._peer] += change
+        if ledger.opened is not None:
+            ledger.opened(self._peer, ledger.open[self._peer])
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -55,6 +75,8 @@ class Connection(asyncio.Protocol):
         if end < 0:
             return False
         verb = bytes(self._buffer[:4]).upper()
+        if verb == b"RCPT" and self._ledger.taken is not None:
+            self._recipient = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         if verb == b"DATA":
             self._in_data = True
@@ -76,14 +98,20 @@ class Connection(asyncio.Protocol):
         if end < 0:
             return False
         ledger = self._ledger
-        if ledger.keep_ids and (found := _MESSAGE_ID.search(self._buffer, 0, end + 2)):
-            ledger.ids[found[1]] += 1
+        found = _MESSAGE_ID.search(self._buffer, 0, end + 2) if ledger.keep_ids else None
+        identity = found[1] if found else None  # read before the buffer changes under it
         ledger.messages += 1
         del self._buffer[: end + len(_END)]
         self._in_data = False
-        if ledger.drop and ledger.chance.random() < ledger.drop:
+        is_dropped = bool(ledger.drop) and ledger.chance.random() < ledger.drop
+        if identity is not None:
+            ledger.ids[identity] += 1
+            ledger.dropped[identity] += is_dropped
+        if is_dropped:
             self._close()
             return False
+        if ledger.taken is not None:
+            ledger.taken(self._peer, self._recipient)
         self._write(b"250 ok\r\n")
         return True
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import aiosmtplib
 
-from wire.calling import Broken, Caller, Door, cipher_of
+from wire.calling import Broken, Caller, Door, security_of
 from wire.envelopes import End, Transaction, cut_off, obstacle, offers_of, shut_out, with_crlf
 from wire.exchange import Exchange, Untried
 from wire.letters import Letter, Policy, Source
@@ -52,13 +52,13 @@ def nothing_behind() -> None:
 
 
 class Session:
-    """An open connection; `tls` is "" or protocol and cipher."""
+    """An open connection; `tls` is "" or protocol, cipher and how the host was verified."""
 
     def __init__(
         self, door: Door, client: aiosmtplib.SMTP, policy: Policy, talk: Conversation
     ) -> None:
         self.door = door
-        self.tls = cipher_of(client)
+        self.tls = security_of(client, door.demand)
         self._stream = take_over(client.transport)
         self._exchange = Exchange(self._stream, offers_of(client), policy)
         self._policy = policy

@@ -6,6 +6,7 @@ reply that answers none breaks the connection.
 """
 
 import asyncio
+import re
 from collections import deque
 from typing import cast
 
@@ -14,6 +15,8 @@ from wire.outcomes import Reply, read_reply
 # As aiosmtplib: generous over any real reply, and a bound for endless ones. Octets.
 MAX_LINE = 8192
 MAX_REPLY = 4 * MAX_LINE
+# "250", "250 text", "250-text"; a tab is no worse than a space (RFC 5321 4.2).
+_LINE = re.compile(rb"[0-9]{3}(?:[- \t\r]|$)")
 
 
 class StreamBroken(Exception):
@@ -102,6 +105,8 @@ class ReplyStream(asyncio.Protocol):
         return False
 
     def data_received(self, data: bytes) -> None:
+        if self._broken:
+            return  # what comes after the end answers nothing
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end])
@@ -116,7 +121,7 @@ class ReplyStream(asyncio.Protocol):
     def _take(self, line: bytes) -> bool:
         """One line of a reply; False when it breaks the rules (RFC 5321 4.2)."""
         self._size += len(line)
-        if not line[:3].isdigit() or len(line) > MAX_LINE or self._size > MAX_REPLY:
+        if not _LINE.match(line) or len(line) > MAX_LINE or self._size > MAX_REPLY:
             self._break("protocol-error")
             return False
         self._lines.append(line[4:].strip(b" \t\r"))

@@ -39,8 +39,9 @@ def _accepted(
 ) -> ImportBatch | None:
     """The batch, or None after telling why there is none."""
     if not form.is_valid():
-        for problems in form.errors.values():
-            messages.error(request, " ".join(str(problem) for problem in problems))
+        for name, problems in form.errors.items():
+            words = " ".join(str(problem) for problem in problems)
+            messages.error(request, f"{form[name].label}: {words}")
         return None
     values = form.cleaned_data
     try:

@@ -16,6 +16,7 @@ from customers.access import (
 )
 from customers.forms import ContactFilter, ImportForm, ListForm
 from customers.models import Contact, Customer, Person, RecipientList
+from wire.addresses import InvalidAddress, parse
 
 PER_PAGE = 50
 
@@ -27,7 +28,8 @@ def contact_list(request: HttpRequest, customer_id: int, list_id: int) -> HttpRe
     customer = get_customer_or_404(person, customer_id)
     found = get_object_or_404(RecipientList, customer=customer, pk=list_id)
     form = ContactFilter(request.GET)
-    rows = list(_contacts(found, form, request.GET.get("after", "").replace("\x00", ""))[: PER_PAGE + 1])
+    after = request.GET.get("after", "").replace("\x00", "")
+    rows = list(_contacts(found, form, after)[: PER_PAGE + 1])
     context = {
         "list": found,
         "customer": customer,
@@ -69,8 +71,16 @@ def _contacts(found: RecipientList, form: ContactFilter, after: str) -> QuerySet
     rows = Contact.objects.filter(recipient_list=found, key__gt=after).order_by("key")
     if not form.is_valid():
         return rows
-    if beginning := form.cleaned_data["q"].lower():
-        rows = rows.filter(key__startswith=beginning)
+    if beginning := form.cleaned_data["q"]:
+        rows = rows.filter(key__startswith=_as_stored(beginning))
     if status := form.cleaned_data["status"]:
         rows = rows.filter(status=status)
     return rows
+
+
+def _as_stored(typed: str) -> str:
+    """A whole address in the form of its key; the beginning of one only in lower case."""
+    try:
+        return parse(typed).key
+    except InvalidAddress:
+        return typed.lower()

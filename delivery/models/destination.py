@@ -1,4 +1,4 @@
-"""Destination groups: recipient domains that are one receiver, what it bears, and how it bears us."""
+"""Destination groups: recipient domains that are one receiver, what it bears, how it bears us."""
 
 from typing import ClassVar
 

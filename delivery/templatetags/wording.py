@@ -2,15 +2,27 @@
 
 from django import template
 
+from compliance.models import StandingState
 from delivery import wording
+from delivery.models import Delivery, IpState, PoolState
 from delivery.states import DeliveryState, MailingState
 
 register = template.Library()
+
+# What the audit log calls a state; where two say the same word, they mean the same.
+_STATES = (DeliveryState, MailingState, PoolState, IpState, StandingState)
 
 
 @register.filter
 def reason_words(code: str) -> str:
     return wording.words_for(code, wording.REASONS)
+
+
+@register.filter
+def outcome_words(delivery: Delivery) -> str:
+    """Why it is where it is; nothing for what is on its way, whatever an earlier attempt said."""
+    is_outcome = delivery.state not in {DeliveryState.QUEUED, DeliveryState.SENDING}
+    return reason_words(delivery.reason) if is_outcome else ""
 
 
 @register.filter
@@ -35,8 +47,8 @@ def actor_words(name: str) -> str:
 
 @register.filter
 def state_words(code: str) -> str:
-    """A state of deliveries or mailings, or anything else as it stands."""
-    for states in (DeliveryState, MailingState):
+    """A state of deliveries, mailings, pools, IPs or customers; anything else as it stands."""
+    for states in _STATES:
         if code in states.values:
             return str(states(code).label)
     return code

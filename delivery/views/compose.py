@@ -1,5 +1,8 @@
 """Writing a new mailing."""
 
+import logging
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,9 +17,11 @@ from customers.access import (
 )
 from customers.models import Customer, Person
 from delivery import mailings
-from delivery.drafts import MailingRefused
+from delivery.drafts import MailingRefused, problems_of
 from delivery.forms import ComposeForm
 from delivery.models import Mailing
+
+log = logging.getLogger(__name__)
 
 
 @require_safe
@@ -40,7 +45,9 @@ def compose(request: HttpRequest, customer_id: int) -> HttpResponse:
         form = ComposeForm(customer=customer, initial=_initial(request, customer))
     else:
         form = ComposeForm(request.POST, request.FILES, customer=customer)
-        if form.is_valid() and (mailing := _made(form, customer, person)):
+        if not form.is_valid():
+            _tell_more(form, customer)
+        elif mailing := _made(form, customer, person):
             return redirect("mailing", mailing.pk)
     context = {"form": form, "customer": customer}
     return render(request, "delivery/compose.html", context, status=400 if form.errors else 200)
@@ -61,6 +68,15 @@ def _made(form: ComposeForm, customer: Customer, person: Person) -> Mailing | No
     except MailingRefused as refusal:
         form.show(refusal.problems)
         return None
+
+
+def _tell_more(form: ComposeForm, customer: Customer) -> None:
+    """What else is wrong with the content, so that nobody learns of it one by one."""
+    limit = settings.ATTACHMENT_LIMIT_MB * 1_000_000
+    problems = problems_of(form.draft(), known=None, attachment_limit=limit)
+    form.show(problems)
+    found = [f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()]
+    log.warning("Mailing of %s not queued: %s", customer.slug, " ".join(found))
 
 
 def _initial(request: HttpRequest, customer: Customer) -> dict[str, object]:

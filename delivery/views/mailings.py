@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,13 +22,18 @@ from customers.access import (
     require_edit,
 )
 from customers.models import AuditEntry, Person
-from delivery import figures, mailings, routing
+from delivery import composition, figures, holds, mailings, routing
+from delivery.drafts import Draft
 from delivery.forms import MailingFilter
 from delivery.models import Mailing, MailingAttachment, Pool
+from delivery.problem_words import WITHOUT_LINK
 from delivery.routing import Hold
 from delivery.states import MAILING_MOVES, MailingState
+from wire import mime
 
 PER_PAGE = 25
+# How often the moving part is asked for, in seconds; counting a large mailing costs more.
+POLL, POLL_LARGE, LARGE = 2, 10, 200_000
 # What a person may ask for, and the state it leads to.
 ACTIONS = {
     "pause": MailingState.PAUSED,
@@ -65,7 +71,7 @@ def mailing_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "page": page,
         "progress": figures.progress(list(page)),
-        "holds": figures.held(routing.table(), now=timezone.now()),
+        "holds": holds.held(routing.table(), now=timezone.now()),
         "may_compose": editable_by(person_of(request)).exists(),
     }
     return render(request, "delivery/mailing_list.html", context)
@@ -88,7 +94,7 @@ def mailing(request: HttpRequest, mailing_id: int) -> HttpResponse:
     context = {
         "mailing": found,
         **_moving(found),
-        **_breakdown(found),
+        **_content(found),
         "attachments": found.attachments.defer("data").order_by("id"),
         "lists": found.lists.order_by("name"),
         "history": history[:50],
@@ -100,22 +106,16 @@ def mailing(request: HttpRequest, mailing_id: int) -> HttpResponse:
 @require_safe
 @members_only
 def mailing_progress(request: HttpRequest, mailing_id: int) -> HttpResponse:
-    """The moving part of the page; the whole page is asked for anew when the state has changed."""
+    """The moving part of the page: progress, reasons and destinations as of one moment.
+
+    The whole page is asked for anew when the mailing's state has changed.
+    """
     found = get_mailing(person_of(request), mailing_id)
     context = {"mailing": found, **_moving(found)}
     response = render(request, "delivery/mailing_detail.html#progress", context)
     if request.GET.get("state") != found.state:
         response["HX-Refresh"] = "true"
     return response
-
-
-@require_safe
-@members_only
-def mailing_outcomes(request: HttpRequest, mailing_id: int) -> HttpResponse:
-    """The slower part: by reason and by destination."""
-    found = get_mailing(person_of(request), mailing_id)
-    context = {"mailing": found, "is_open": found.state in figures.UNDER_WAY, **_breakdown(found)}
-    return render(request, "delivery/mailing_detail.html#outcomes", context)
 
 
 @require_safe
@@ -152,16 +152,22 @@ def mailing_action(request: HttpRequest, mailing_id: int, action: str) -> HttpRe
             mailing_id=found.pk, to=ACTIONS[action], by=person, now=timezone.now(), why=why
         )
     except mailings.WrongState as error:
-        messages.error(request, str(error))
+        words = _("A mailing that is %(before)s cannot become %(to)s.")
+        messages.error(request, words % {"before": error.before.label, "to": error.to.label})
     return redirect("mailing", found.pk)
 
 
 def _moving(found: Mailing) -> dict[str, Any]:
     is_open = found.state in figures.UNDER_WAY
     waits = is_open or found.state == MailingState.SCHEDULED
-    route = figures.route_of(found) if waits else None
+    route = holds.route_of(found, now=timezone.now()) if waits else None
+    rows = figures.outcomes(found)
+    progress = figures.overall(rows)
     return {
-        "progress": figures.progress([found])[found.pk],
+        "progress": progress,
+        "reasons": figures.by_reason(rows),
+        "destinations": figures.by_destination(rows),
+        "poll_seconds": POLL_LARGE if progress.total > LARGE else POLL,
         "is_open": is_open,
         "waits": waits,
         "pool": route if isinstance(route, Pool) else None,
@@ -169,12 +175,26 @@ def _moving(found: Mailing) -> dict[str, Any]:
     }
 
 
-def _breakdown(found: Mailing) -> dict[str, Any]:
-    rows = figures.outcomes(found)
+def _content(found: Mailing) -> dict[str, Any]:
+    """What is sent where it is not just what was written."""
+    draft = composition.draft_of(found, with_files=False)
     return {
-        "reasons": figures.by_reason(rows),
-        "destinations": figures.by_destination(rows),
+        "plain_text": draft.plain_text,
+        "link_note": WITHOUT_LINK.get(draft.bodies_without_link, ""),
+        "encoding": encoding_words(draft),
     }
+
+
+def encoding_words(draft: Draft) -> str:
+    """The character encoding in which the mailing goes out, if that is not the one chosen."""
+    if draft.charset == "utf-8":
+        return "UTF-8"
+    compiled = mime.compile(draft.content())
+    if not compiled.prefers_iso_2022_jp:
+        return _("UTF-8, since the content cannot be written in ISO-2022-JP")
+    if not compiled.fields:
+        return "ISO-2022-JP"
+    return _("ISO-2022-JP; UTF-8 where a recipient's fields cannot be written in it")
 
 
 def _actions(person: Person, found: Mailing) -> list[str]:

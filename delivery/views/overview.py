@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from customers.access import customers_of, members_only, person_of
-from delivery import condition, figures, routing, wording
+from delivery import condition, figures, holds, routing, wording
 from delivery.models import Mailing
 from delivery.states import MailingState
 
@@ -49,17 +49,17 @@ def _facts(now: datetime) -> dict[str, Any]:
     mailings = list(figures.under_way())
     table, names = routing.table(), figures.pool_names()
     queue = figures.queue_state(mailings, now=now)
-    holds = figures.held(table, now=now)
+    held = holds.held(table, now=now)
     platform = condition.Condition(
         pools=len(names),
         troubles=figures.troubles(table, names),
         under_way=len(mailings),
-        held=len(holds),
+        held=len(held),
         waiting_long=queue.waiting_long,
     )
     return {
         "condition": platform,
-        "lines": _lines(mailings[:SHOWN], holds),
+        "lines": _lines(mailings[:SHOWN], held),
         "hidden": max(0, len(mailings) - SHOWN),
         "queue": queue,
         "queue_age": (now - queue.oldest_due).total_seconds() if queue.oldest_due else None,
@@ -74,10 +74,10 @@ def _scheduled() -> QuerySet[Mailing]:
     return found.defer("text", "html").order_by("scheduled_at", "id")[:COMING]
 
 
-def _lines(mailings: list[Mailing], holds: dict[int, routing.Hold]) -> list[Line]:
+def _lines(mailings: list[Mailing], held: dict[int, routing.Hold]) -> list[Line]:
     progress = figures.progress(mailings)
     return [
-        Line(mailing, progress[mailing.pk], holds[mailing.pk].reason if mailing.pk in holds else "")
+        Line(mailing, progress[mailing.pk], held[mailing.pk].reason if mailing.pk in held else "")
         for mailing in mailings
     ]
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from customers.access import operating_only, operators_only, person_of
 from customers.models import AuditEntry
-from delivery import figures, pools
+from delivery import figures, pools, tls_setup
 from delivery.forms import ReasonForm
 from delivery.models import DkimKey, IpState, Pool, PoolFallback, PoolState, SendingIp
 from wire import dkim
@@ -66,6 +66,7 @@ def pool(request: HttpRequest, pool_id: int) -> HttpResponse:
         "ips": _ip_lines(ips, timezone.now()),
         "assignments": found.assignments.select_related("customer").order_by("customer__name"),
         "dkim": [_record(key) for key in found.domain.dkim_keys.order_by("selector")],
+        "tls": tls_setup.setup(found.domain),
         "history": AuditEntry.objects.filter(subject__in=subjects).order_by("-at", "-id")[:30],
         "form": ReasonForm(),
     }

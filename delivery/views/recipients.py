@@ -16,6 +16,7 @@ from delivery import composition, figures
 from delivery.forms import RecipientFilter
 from delivery.models import Attempt, Delivery, Mailing
 from delivery.views.mailings import get_mailing
+from wire.addresses import InvalidAddress, parse
 
 PER_PAGE = 50
 LARGEST_ID = 2**63 - 1
@@ -104,7 +105,7 @@ def _spoken(line: str) -> Spoken:
 
 
 def _sender_domain(mailing: Mailing) -> str:
-    return mailing.from_address.rpartition("@")[2].lower()
+    return parse(mailing.from_address).domain
 
 
 def _filtered(mailing: Mailing, form: RecipientFilter) -> QuerySet[Delivery]:
@@ -115,7 +116,7 @@ def _filtered(mailing: Mailing, form: RecipientFilter) -> QuerySet[Delivery]:
     values = form.cleaned_data
     if values["address"]:
         lower = found.annotate(address_lower=Lower("address"))
-        found = lower.filter(address_lower=values["address"].lower())
+        found = lower.filter(address_lower=_as_stored(values["address"]))
     return found.filter(**{name: values[name] for name in ("state", "reason") if values[name]})
 
 
@@ -126,9 +127,17 @@ def _slice(found: QuerySet[Delivery]) -> Slice:
 
 
 def _wanted(query: str) -> Q:
-    found = Q(address_lower=query.lower())
+    found = Q(address_lower=_as_stored(query))
     number = _number(query) or composition.read_message_id(query) or 0
     return found | Q(id=number) if 0 < number <= LARGEST_ID else found
+
+
+def _as_stored(typed: str) -> str:
+    """An address in the form that all its spellings share: full width, 日本語.example and all."""
+    try:
+        return parse(typed).key
+    except InvalidAddress:
+        return typed.lower()
 
 
 def _number(text: str) -> int:

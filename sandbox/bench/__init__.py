@@ -8,5 +8,7 @@ from typing import Final
 
 BENCHES: Final = {
     "delivery": "sandbox.bench.delivery",
+    "fairness": "sandbox.bench.fairness",
     "import": "sandbox.bench.contact_import",
+    "limits": "sandbox.bench.limits",
 }

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from config import run as running
 from customers.models import Customer, RecipientList
-from delivery import live, mailings, pools
+from delivery import mailings, pools
 from delivery.drafts import Draft
 from delivery.models import (
     Assignment,
@@ -132,25 +132,20 @@ class Platform:
 
     def send(self, people: RecipientList, worker: psutil.Process) -> dict[str, float]:
         """One mailing from stored recipients to recorded outcomes."""
-        now = timezone.now()
         count = people.contacts.count()
-        mailing = mailings.create(
-            customer=self.customer, draft=self.draft, lists=[people], by=BY, now=now
-        )
         mine = str(settings.VAR_DIR)
         servers = matching(lambda line: mine in line and ("postgres" in line or "valkey" in line))
         with Meter(lambda: [worker, *servers]) as all_of_us, Meter(lambda: [worker]) as workers_:
             began = time.perf_counter()
-            mailings.release(mailing_id=mailing.pk, now=now)
-            live.announce()
-            released = time.perf_counter() - began
+            mailing = mailings.create(
+                customer=self.customer, draft=self.draft, lists=[people], by=BY, now=timezone.now()
+            )
             wait_until_done(mailing.pk)
             seconds = time.perf_counter() - began
         accepted = accepted_of(mailing.pk)
         return {
             "count": count,
             "seconds": seconds,
-            "release_seconds": released,
             "per_second": count / seconds,
             "cpu_per_1000": all_of_us.cpu / count * 1000,
             "worker_cpu_per_1000": workers_.cpu / count * 1000,
@@ -165,11 +160,14 @@ def wait_until_done(mailing_id: int, *, seconds: float = 540) -> None:
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
             cursor.execute(
-                "SELECT EXISTS (SELECT 1 FROM delivery_delivery WHERE mailing_id = %s"
-                " AND state = ANY(ARRAY['queued', 'sending', 'deferred']))",
+                "SELECT released_at IS NOT NULL AND NOT EXISTS ("
+                " SELECT 1 FROM delivery_delivery d WHERE d.mailing_id = m.id"
+                " AND d.id BETWEEN m.first_delivery AND m.last_delivery"
+                " AND d.state = ANY(ARRAY['queued', 'sending', 'deferred']))"
+                " FROM delivery_mailing m WHERE m.id = %s",
                 [mailing_id],
             )
-            if not cursor.fetchone()[0]:
+            if cursor.fetchone()[0]:
                 return
             time.sleep(0.05)
 

@@ -6,6 +6,9 @@
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // Half hours from label to label; a telephone has room for five labels, a desk for thirteen.
+  const every = (count) => (count - 1) / (window.innerWidth < 640 ? 4 : 12);
+
   const option = (figures) => ({
     animation: false,
     title: {
@@ -30,7 +33,13 @@
     xAxis: {
       type: "category",
       data: figures.labels,
-      axisLabel: { color: colour("--h-muted"), hideOverlap: true },
+      axisLabel: {
+        color: colour("--h-muted"),
+        // Counted from the end: the first and the current half hour always have their label.
+        interval: (index) => (figures.labels.length - 1 - index) % every(figures.labels.length) === 0,
+        alignMinLabel: "left",
+        alignMaxLabel: "right",
+      },
       axisLine: { lineStyle: { color: colour("--h-line") } },
       axisTick: { show: false },
     },
@@ -63,6 +72,8 @@
   document.addEventListener("htmx:afterSwap", draw);
   window.addEventListener("resize", () => {
     const place = document.getElementById("traffic");
-    if (place) echarts.getInstanceByDom(place)?.resize();
+    if (!place) return;
+    echarts.getInstanceByDom(place)?.resize();
+    draw();
   });
 })();

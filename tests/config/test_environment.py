@@ -41,10 +41,11 @@ BAD = [
     (lambda e: e.integer("X", 1), "\uff11", "a whole number from 0"),
     (lambda e: e.integer("X", 1, maximum=9), "10", "a whole number from 0 to 9"),
     (lambda e: e.choice("X", "a", choices=("a", "b")), "c", "one of a, b"),
-    (lambda e: e.endpoints("X"), "127.0.0.1", "host:port"),
-    (lambda e: e.endpoints("X"), "127.0.0.1:99999", "host:port"),
-    (lambda e: e.endpoints("X"), "[::1", "host:port"),
-    (lambda e: e.endpoints("X"), "127.0.0.1:53/", "host:port"),
+    (lambda e: e.endpoints("X"), "127.0.0.1", "IP:port"),
+    (lambda e: e.endpoints("X"), "127.0.0.1:99999", "IP:port"),
+    (lambda e: e.endpoints("X"), "[::1", "IP:port"),
+    (lambda e: e.endpoints("X"), "127.0.0.1:53/", "IP:port"),
+    (lambda e: e.endpoints("X"), "dns.example:53", "a name would have to be looked up"),
 ]
 
 
@@ -58,12 +59,37 @@ def test_a_bad_value_is_one_sentence_with_name_value_and_expectation(read, word,
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("word", ["ftp://x", "nonsense", "http://h:bad/", "http://[half"])
+@pytest.mark.parametrize(
+    "word",
+    ["ftp://x", "nonsense", "http://h:bad/", "http://[half", "https:///path", "http://u:p@h",
+     "https://h/?q"],
+)  # fmt: skip
 def test_a_bad_address_is_refused_without_showing_it(word):
     with pytest.raises(BadSetting) as caught:
         env(URL=word).address("URL", "", schemes=("http", "https"))
     assert word not in str(caught.value)
     assert "http:// or https://" in str(caught.value)
+
+
+def test_an_address_that_is_not_set_says_so():
+    with pytest.raises(BadSetting, match="URL is not set: expected an address such as https://"):
+        env().address("URL", "", schemes=("http", "https"))
+
+
+def test_keys_that_sign_are_long_and_never_shown():
+    strong = "0123456789abcdef0123456789abcdef"
+    env().require_strong("SECRET_KEY", [strong])
+    with pytest.raises(BadSetting) as caught:
+        env().require_strong("SECRET_KEY", [strong, "hush-hush"])
+    assert "SECRET_KEY cannot be used: a key of 9 characters" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_several_secrets_are_separated_by_commas(tmp_path):
+    path = tmp_path / "old"
+    path.write_text("first, second,\n")
+    assert env(OLD_FILE=str(path)).secrets("OLD") == ["first", "second"]
+    assert env().secrets("OLD") == []
 
 
 def test_an_address_is_kept_as_written():

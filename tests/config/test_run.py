@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from config import embedded, run
+from config.schedule import SCHEDULE
 
 
 def free_port() -> int:
@@ -110,8 +112,23 @@ def test_an_ipv6_host_stands_in_brackets():
 
 def test_the_programs_are_the_ones_of_the_compose_file():
     compose = (embedded.BASE_DIR / "docker" / "compose.yaml").read_text()
-    for name in run.own_processes():
-        assert f"  {name}:\n" in compose
-    worker = " ".join(run.own_processes()["worker"])
-    assert "-Q dispatch,default" in worker
-    assert "-Q dispatch,default" in compose.replace('", "', " ")
+    for name, command in run.own_processes().items():
+        section = re.search(rf"^  {name}:\n((?:    .*\n)+)", compose, re.MULTILINE)
+        assert section, name
+        if "-Q" in command:
+            queue = command[command.index("-Q") + 1]
+            assert f'"-n", "{name}@%h", "-Q", "{queue}"' in section[1]
+
+
+def test_slow_receivers_cannot_hold_up_sweeping_and_closing():
+    programs = run.own_processes()
+    assert {"-Q", "default"} <= set(programs["worker"])
+    assert {"-Q", "dispatch"} <= set(programs["sender"])
+    assert "dispatch" not in programs["worker"]
+    assert {"worker@%h", "sender@%h"} <= {word for line in programs.values() for word in line}
+
+
+def test_periodic_tasks_that_nobody_took_are_dropped():
+    assert SCHEDULE
+    for entry in SCHEDULE.values():
+        assert entry["options"]["expires"] == 3 * entry["schedule"]

@@ -56,6 +56,12 @@ BAD = [
     (PRODUCTION | {"SECRET_KEY": ""}, "SECRET_KEY is not set"),
     (PRODUCTION | {"FIELD_KEY": ""}, "FIELD_KEY is not set"),
     (PRODUCTION | {"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set"),
+    ({"SECRET_KEY": "hush"}, "SECRET_KEY cannot be used: a key of 4 characters"),
+    ({"SECRET_KEY_FALLBACKS": "hush"}, "SECRET_KEY_FALLBACKS cannot be used"),
+    ({"DNS_SERVERS": "192.0.2.53:53"}, "DNS_SERVERS names 192.0.2.53, which is outside"),
+    ({"LEASE": "4s"}, "LEASE is 4 s and has to be 5 s or more"),
+    (PRODUCTION | {"BASE_URL": ""}, "BASE_URL is not set"),
+    (PRODUCTION | {"BASE_URL": "http://mail.example.jp"}, "BASE_URL has to begin with https://"),
     (PRODUCTION | {"DEBUG": "true"}, "DEBUG=true cannot be used with HATOBIN_ENV=production"),
 ]
 
@@ -75,6 +81,13 @@ def test_only_production_leaves_the_machine():
     names = "s.LOOPBACK_ONLY, s.SECURE_SSL_REDIRECT, s.SESSION_COOKIE_SECURE, s.BASE_URL"
     assert shown(names) == ["True", "False", "False", "http://127.0.0.1:8000"]
     assert shown(names, **PRODUCTION) == ["False", "True", "True", "https://mail.example.jp"]
+
+
+@pytest.mark.scenario
+def test_development_leaves_the_machine_only_when_told_to():
+    names = "s.LOOPBACK_ONLY, s.DNS_SERVERS, s.SMTP_PORT"
+    told = shown(names, LOOPBACK_ONLY="false", DNS_SERVERS="192.0.2.53:53")
+    assert told == ["False", "[('192.0.2.53', 53)]", "25"]
 
 
 @pytest.mark.scenario

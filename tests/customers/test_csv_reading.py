@@ -1,9 +1,11 @@
 """Files as people save them: encodings, delimiters, headers, and what is said of a broken one."""
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from customers.csv_reading import BrokenFile, Header, field_name, opened, read_header
 from customers.import_rejections import Rejection
@@ -14,6 +16,12 @@ from wire import merge
 HEADER = "メールアドレス,氏名\r\n"
 TEXT = HEADER + "taro@example.jp,山田　太郎\r\nhana@example.jp,鈴木 花子\r\n"
 KANA = HEADER + "taro@example.jp,ﾀﾅｶ ﾀﾛｳ\r\n"
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 def written(directory: Path, data: bytes) -> Path:
@@ -131,11 +139,11 @@ def test_row_numbers_count_records_and_empty_lines(tmp_path):
     ("data", "words"),
     [
         (b"\r\nemail\r\n", "Row 1 is empty"),
-        (b"name,phone\n", 'Row 1 names no address column: call it "メールアドレス"'),
-        (b"name,phone\n", 'The columns are "name", "phone".'),
+        (b"name,phone\n", "Row 1 names no address column: call it “email”."),
+        (b"name,phone\n", "The columns are: “name”, “phone”"),
         (",".join(["email", *(f"c{n}" for n in range(50))]).encode(), "has 51 columns"),
-        ("email,氏名,氏名 \n".encode(), 'Row 1, column 3: "氏名" is the name of column 2 too'),
-        (b"email,\n", 'Row 1, column 2: "" is no name'),
+        ("email,氏名,氏名 \n".encode(), "Row 1, column 3: “氏名” is the name of column 2 too"),
+        (b"email,\n", "Row 1, column 2: “” is no name"),
         (b"email," + b"x" * 61, "has 61 characters of at most 60"),
         (b'email,memo\na@b.example,1\nb@b.example,"x\n', "Row 3: a quoted cell"),
         (b'email,memo\na@b.example,"x"y\n', "Row 2: after a cell in quotes comes text"),

@@ -1,6 +1,7 @@
 """The work on an import: the task, the progress, crashes, rivals, and the command."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 
@@ -10,7 +11,7 @@ import redis
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from customers import import_store, imports, tasks
 from customers.import_states import WrongState, move
@@ -26,6 +27,14 @@ from customers.models import (
 pytestmark = pytest.mark.django_db
 
 NAMES = count(1)
+
+
+@pytest.fixture(autouse=True)
+def english(settings) -> Iterator[None]:
+    """The language of this platform, for failures of files that no person uploaded."""
+    settings.LANGUAGE_CODE = "en"
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

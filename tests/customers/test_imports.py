@@ -1,6 +1,7 @@
 """Imports from the file to the rows: what comes in, what is told, and what a crash leaves."""
 
 import csv
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -25,6 +26,14 @@ from customers.models import (
 pytestmark = pytest.mark.django_db
 
 NAMES = count(1)
+
+
+@pytest.fixture(autouse=True)
+def english(settings) -> Iterator[None]:
+    """The language of this platform, for failures of files that no person uploaded."""
+    settings.LANGUAGE_CODE = "en"
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -182,6 +191,23 @@ def test_a_broken_file_changes_nothing(news, data, words, django_capture_on_comm
     assert contacts(news) == {"old@r.jp": {"x": "1"}}
     assert rejected(batch) == []
     assert not imports.file_of(batch).exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("ja", "1行目にアドレスの列がありません"), ("en", "Row 1 names no address")],
+)
+def test_a_failure_speaks_the_language_of_who_uploaded(news, language, words):
+    person = Person.objects.create(email="ada@asagao.example", language=language)
+    assert bring(news, "name\nx\n", by=person).failure.startswith(words)
+
+
+def test_a_header_alone_imports_nothing_and_changes_no_field(news):
+    bring(news, "email,name\na@r.jp,A\n")
+    batch = bring(news, "email,name,plan\n")
+    assert (batch.state, batch.rows_read, batch.added, batch.failure) == ("done", 0, 0, "")
+    news.refresh_from_db()
+    assert news.fields == ["name"]
 
 
 def test_an_import_is_audited_from_file_to_end(news):

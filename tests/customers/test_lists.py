@@ -1,13 +1,21 @@
 """Making lists, and adding contacts by hand."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
+from django.utils import translation
 
 from customers import lists, suppressions
 from customers.models import AuditEntry, Basis, Contact, Customer, RecipientList, SuppressionReason
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -39,7 +47,7 @@ def test_a_new_list_is_empty_and_audited(customer, news, now):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [(" ", "1 to 120 characters"), ("x" * 121, "1 to 120"), ("News", 'a list called "News"')],
+    [(" ", "1 to 120 characters"), ("x" * 121, "1 to 120"), ("News", "a list called “News”")],
 )
 def test_a_list_without_a_good_name_is_refused(customer, news, now, name, words):
     with pytest.raises(lists.ListRefused, match=words):
@@ -60,7 +68,7 @@ def test_an_added_contact_has_the_form_that_mail_needs(news, now):
 
 def test_the_same_address_twice_is_refused(news, now):
     add(news, "a@example.jp", now)
-    with pytest.raises(lists.ListRefused, match='in the list "News" already'):
+    with pytest.raises(lists.ListRefused, match="in the list “News” already"):
         add(news, "A@example.JP", now)
     assert Contact.objects.count() == 1
 
@@ -68,6 +76,14 @@ def test_the_same_address_twice_is_refused(news, now):
 def test_a_bad_address_is_refused_with_its_fault(news, now):
     with pytest.raises(lists.ListRefused, match="has no @ sign"):
         add(news, "taro", now)
+
+
+def test_a_refusal_is_in_the_language_of_the_page(customer, news, now):
+    with translation.override("ja"):
+        with pytest.raises(lists.ListRefused, match="Asagaoには「News」というリストが"):
+            lists.create(customer=customer, name="News", by="test", now=now)
+        with pytest.raises(lists.ListRefused, match="アドレスに@がありません"):
+            add(news, "taro", now)
 
 
 def test_an_attribute_without_a_name_is_refused(news, now):

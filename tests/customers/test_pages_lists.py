@@ -117,6 +117,26 @@ def test_a_file_is_taken_imported_and_told_of(
     assert "broken" in csv.decode("utf-8-sig")
 
 
+def test_a_file_with_a_header_alone_is_remarked_on(
+    news: RecipientList, ben: Person, client_for: Open, now: datetime
+) -> None:
+    client, url = client_for(ben), f"/customers/{news.customer_id}/lists/{news.pk}/imports/"
+    file = SimpleUploadedFile("empty.csv", b"email,name\r\n")
+    page = client.post(url, {"file": file, "basis": "opt-in"})["Location"]
+    imports.run(batch_id=ImportBatch.objects.get().pk, now=now)
+    assert "The file has no row below the first line" in client.get(page).content.decode()
+
+
+def test_the_basis_has_to_be_chosen(news: RecipientList, ben: Person, client_for: Open) -> None:
+    client, url = client_for(ben), f"/customers/{news.customer_id}/lists/{news.pk}/"
+    page = client.get(url).content.decode()
+    assert '<option value="" selected>Choose one</option>' in page
+    file = SimpleUploadedFile("a.csv", b"email\r\na@r.example\r\n")
+    told = client.post(f"{url}imports/", {"file": file}, follow=True).content.decode()
+    assert "Why they may be mailed: This field is required." in told
+    assert not ImportBatch.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from customers.models import Customer, Person
-from tests.support.cast import PASSWORD
+from tests.support.cast import PASSWORD, join
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +19,18 @@ def test_the_sign_in_has_the_look_of_the_product_and_no_sign_up(client: Client) 
     assert 'class="wordmark"' in page
     assert "Sign in" in page
     assert "/accounts/signup/" not in page
+
+
+def test_japanese_pages_have_one_word_for_signing_in_and_for_the_second_factor(
+    ada: Person, client: Client
+) -> None:
+    assert "ログイン" in client.get("/accounts/login/").content.decode()
+    client.post("/accounts/login/", {"login": ada.email, "password": PASSWORD})
+    Person.objects.filter(pk=ada.pk).update(language="ja")
+    for path in ("/accounts/2fa/", "/accounts/logout/", "/accounts/reauthenticate/"):
+        page = client.get(path).content.decode()
+        assert re.search("ログアウト|二段階認証|パスワード", page)
+        assert not re.search("サインイン|サインアウト|多要素|二要素", page)
 
 
 def test_a_person_signs_in_with_address_and_password(ada: Person, client: Client) -> None:
@@ -89,11 +101,18 @@ def test_an_unknown_zone_or_language_falls_back_to_the_platform_s(
 
 
 def test_the_navigation_shows_only_what_may_be_opened(
-    ada: Person, root: Person, client_for: Open
+    asagao: Customer, botan: Customer, ada: Person, root: Person, client_for: Open
 ) -> None:
     member = client_for(ada).get("/customers/").content.decode()
     assert 'href="/pools/"' not in member
-    assert re.search(r'href="/customers/" aria-current="page"', member)
+    assert 'href="/customers/"' not in member  # a list of one is no choice
+    assert f'href="/customers/{asagao.pk}/"' in member
+    one = client_for(ada).get(f"/customers/{asagao.pk}/").content.decode()
+    assert f'href="/customers/{asagao.pk}/" aria-current="page"' in one
+    assert 'class="crumbs"' not in one
+    join(ada, botan, "viewer")
+    two = client_for(ada).get("/customers/").content.decode()
+    assert re.search(r'href="/customers/" aria-current="page"', two)
     assert 'href="/pools/"' in client_for(root).get("/customers/").content.decode()
 
 

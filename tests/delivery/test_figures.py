@@ -7,7 +7,7 @@ from django.utils import translation
 
 from delivery import figures
 from delivery.condition import Condition
-from delivery.figures import PoolTrouble, Tally
+from delivery.figures import Outcome, PoolTrouble, Tally
 from delivery.wording import REASONS, words_for
 
 
@@ -32,16 +32,27 @@ def test_the_series_has_every_interval_however_few_points_there_are(
         Tally(now - timedelta(minutes=15 * n), "accepted", "accepted", 2) for n in range(points)
     ]
     starts, lines = figures.series(rows, until=now)
-    assert len(starts) == 48
-    assert {len(counts) for counts in lines.values()} == {48}
+    assert len(starts) == 49
+    assert {len(counts) for counts in lines.values()} == {49}
     assert sum(lines["accepted"]) == 2 * points
-    assert starts[-1] == now
+    assert (starts[0], starts[-1]) == (now - timedelta(hours=24), now)
 
 
 def test_what_is_older_than_the_series_or_the_day_is_left_out(now: datetime) -> None:
     rows = [Tally(now - timedelta(hours=30), "refused", "timeout", 5)]
     assert sum(figures.series(rows, until=now)[1]["refused"]) == 0
     assert figures.verdicts(rows, since=now - timedelta(hours=1)) == {}
+
+
+def test_what_is_on_its_way_has_no_reason_of_an_earlier_attempt() -> None:
+    rows = [
+        Outcome("other", "sending", "rate-limit", 3), Outcome("other", "deferred", "rate-limit", 1),
+        Outcome("docomo", "accepted", "accepted", 6), Outcome("other", "queued", "", 2),
+    ]  # fmt: skip
+    reasons = [(row.state, row.reason, row.count) for row in figures.by_reason(rows)]
+    assert reasons == [("accepted", "accepted", 6), ("deferred", "rate-limit", 1)]
+    progress = figures.overall(rows)
+    assert (progress.total, progress.final) == (12, 6)
 
 
 def test_refusals_are_summed_by_reason(now: datetime) -> None:

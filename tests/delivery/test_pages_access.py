@@ -17,7 +17,6 @@ Open = Callable[[Person], Client]
 OWN_PAGES = [
     "/mailings/{mailing}/",
     "/mailings/{mailing}/progress/",
-    "/mailings/{mailing}/outcomes/",
     "/mailings/{mailing}/html/",
     "/mailings/{mailing}/recipients/",
     "/mailings/{mailing}/recipients.csv",

@@ -92,6 +92,37 @@ def test_a_problem_stands_at_its_field_and_nothing_is_lost(
     assert not Delivery.objects.exists()
 
 
+def test_every_line_that_is_no_header_is_told(
+    asagao: Customer, news: RecipientList, enter: Enter
+) -> None:
+    headers = "no colon\r\nX-A: 1\r\nBcc: x@r.example\r\nBad Name: 2"
+    values = typed(lists=[news.pk], headers=headers, subject="", from_address="")
+    response = enter("ben").post(f"/customers/{asagao.pk}/mailings/new/", values)
+    errors = response.context["form"].errors
+    assert sorted(errors) == ["from_address", "headers", "subject"]  # all that is wrong, at once
+    told = errors["headers"]
+    assert [words.split(" ")[0] for words in told] == ["“no", "The", "“Bad"]
+    assert "The header Bcc is written by Hatobin itself." in told[1]
+
+
+def test_a_refused_form_is_logged_once(
+    asagao: Customer, news: RecipientList, enter: Enter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for changes in ({"headers": "no colon"}, {"text": "{{ nmae }}"}):
+        enter("ben").post(f"/customers/{asagao.pk}/mailings/new/", typed(lists=[news.pk]) | changes)
+        assert capfd.readouterr().out.count("WARNING") == 1
+
+
+def test_a_time_that_has_passed_stands_at_its_field(
+    asagao: Customer, news: RecipientList, enter: Enter
+) -> None:
+    values = typed(lists=[news.pk], at="later", scheduled_at="2025-12-24T09:30")
+    response = enter("ben").post(f"/customers/{asagao.pk}/mailings/new/", values)
+    (told,) = response.context["form"].errors["scheduled_at"]
+    assert told.startswith("The time 24 Dec 2025, 09:30 has passed.")
+    assert not Mailing.objects.exists()
+
+
 def test_an_empty_list_and_no_list_are_refused(
     asagao: Customer, ben: Person, client_for: Open
 ) -> None:
@@ -101,6 +132,8 @@ def test_an_empty_list_and_no_list_are_refused(
     empty = make_list(asagao, [], name="Empty")
     refused = client.post(url, typed(text="x", lists=[empty.pk]))
     assert "The list “Empty” is empty." in refused.content.decode()
+    both = client.post(url, typed(text="{{ name }}", lists=[empty.pk]))
+    assert list(both.context["form"].errors) == ["lists"]
 
 
 def test_attachments_over_the_limit_are_refused_in_page_and_log(
@@ -109,11 +142,11 @@ def test_attachments_over_the_limit_are_refused_in_page_and_log(
     settings.ATTACHMENT_LIMIT_MB = 1  # type: ignore[attr-defined]
     file = SimpleUploadedFile("big.bin", b"x" * 1_500_000)
     values = typed(recipients="a@r.example", text="x", attachments=[file])
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "delivery"):
         response = enter("ben").post(f"/customers/{asagao.pk}/mailings/new/", values)
     sentence = "The attachments are 1.5 MB together; at most 1 MB are allowed."
     assert sentence in response.content.decode()
-    assert sentence in caplog.text
+    assert caplog.text.count(sentence) == 1
     assert not Mailing.objects.exists()
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from delivery import mailings
 from delivery.drafts import Draft
 from delivery.models import Delivery, Mailing
 from tests.support.attempts import settle
-from tests.support.platform import make_list, make_mailing
+from tests.support.platform import DRAFT, make_list, make_mailing
 from wire.mime import Attachment
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +142,80 @@ def test_the_list_is_filtered_by_customer_state_and_subject(
     assert "No mailing fits" in words(client.get("/mailings/?q=nowhere"))
 
 
+def test_progress_and_reasons_are_of_one_moment(
+    mailing: Mailing, vera: Person, client_for: Open, now: datetime
+) -> None:
+    first = Delivery.objects.filter(state="queued").first()
+    assert first is not None
+    settle(first, state="sending", reason="rate-limit", at=now)
+    page = client_for(vera).get(f"/mailings/{mailing.pk}/progress/?state=sending")
+    assert "2 of 4 recipients are in a final state." in words(page)
+    assert "The address does not exist there" in words(page)
+    assert "The receiver asks to send more slowly" not in words(page)
+    shown = client_for(vera).get(f"/mailings/{mailing.pk}/recipients/?state=sending")
+    assert "The receiver asks to send more slowly" not in words(shown)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"charset": "utf-8"}, "Character encoding UTF-8 "),
+        ({"charset": "iso-2022-jp", "text": "あ"}, "Character encoding ISO-2022-JP "),
+        ({"charset": "auto"}, "ISO-2022-JP; UTF-8 where a recipient's fields cannot be written"),
+        ({"charset": "iso-2022-jp", "text": "①"}, "UTF-8, since the content cannot be written"),
+        ({"text": "x"}, "The text has no {{ unsubscribe_url }}: the way out is in the header"),
+        ({"text": "", "html": "<p>Hi <b>you</b>"}, "Text, made from the HTML Hi you"),
+    ],
+)
+def test_the_page_says_what_is_sent_where_it_is_not_what_was_written(
+    changes: dict[str, str], sentence: str, asagao: Customer, now: datetime, enter: Enter
+) -> None:
+    draft = replace(DRAFT, **changes)  # type: ignore[arg-type]
+    made = make_mailing(asagao, make_list(asagao, ADDRESSES, attributes=NAME), now=now, draft=draft)
+    assert sentence in words(enter("vera").get(f"/mailings/{made.pk}/"))
+
+
+def test_japanese_addresses_are_found_and_shown_as_people_write_them(
+    asagao: Customer, vera: Person, client_for: Open, now: datetime
+) -> None:
+    news = make_list(asagao, ["hato@日本語.example"], attributes=NAME)
+    made = make_mailing(asagao, news, now=now)
+    client = client_for(vera)
+    wire = "hato@xn--wgv71a119e.example"
+    for url in (f"/mailings/{made.pk}/recipients/?address=", "/recipients/?q="):
+        for typed in ("hato@日本語.example", "ＨＡＴＯ＠日本語．example", wire):
+            page = words(client.get(url + typed))
+            assert "hato@日本語.example" in page.partition("Show")[2] or "Queued" in page
+    one = words(client.get(f"/deliveries/{Delivery.objects.get().pk}/"))
+    assert f"Address in DNS and SMTP {wire}" in one
+    contacts = client.get(f"/customers/{asagao.pk}/lists/{news.pk}/?q=hato@日本語.example")
+    assert "hato@日本語.example" in words(contacts).partition("Contacts")[2]
+    saved = client.get(f"/mailings/{made.pk}/recipients.csv")
+    assert wire in b"".join(saved.streaming_content).decode()  # type: ignore[attr-defined]
+
+
+def test_a_japanese_page_has_japanese_words(
+    mailing: Mailing, ben: Person, client_for: Open, now: datetime
+) -> None:
+    Person.objects.filter(pk=ben.pk).update(language="ja")
+    client = client_for(ben)
+    mailings.cancel(mailing_id=mailing.pk, by="demo", now=now)
+    page = words(client.get(f"/mailings/{mailing.pk}/"))
+    assert "その他" in page
+    assert "Hatobin（デモ）" in page
+    refused = client.post(f"/mailings/{mailing.pk}/pause/", follow=True)
+    assert "「取り消し」の配信を「一時停止」にすることはできません。" in words(refused)
+
+
+def test_what_cannot_be_undone_is_confirmed_in_the_colour_of_danger(
+    mailing: Mailing, asagao: Customer, root: Person, client_for: Open
+) -> None:
+    client = client_for(root)
+    for url in (f"/mailings/{mailing.pk}/", f"/pools/{asagao.assignment.pool.pk}/"):
+        form = client.get(url).content.decode().partition('class="ask-form"')[2]
+        assert 'class="btn btn-danger"' in form.partition("</form>")[0]
+
+
 def test_recipients_are_found_by_state_reason_and_address(
     mailing: Mailing, vera: Person, client_for: Open
 ) -> None:
@@ -190,8 +265,8 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
         )
     client = enter("root")
     bounds = {
-        "/": 22, "/mailings/": 13, f"/mailings/{mailing.pk}/": 20,
-        f"/mailings/{mailing.pk}/progress/": 12, f"/mailings/{mailing.pk}/recipients/": 5,
+        "/": 22, "/mailings/": 16, f"/mailings/{mailing.pk}/": 20,
+        f"/mailings/{mailing.pk}/progress/": 17, f"/mailings/{mailing.pk}/recipients/": 5,
         f"/customers/{asagao.pk}/": 12, "/customers/": 5,
     }  # fmt: skip
     for url, most in bounds.items():

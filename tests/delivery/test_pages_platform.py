@@ -10,11 +10,12 @@ from django.utils import timezone
 from compliance import standings
 from compliance.models import StandingState
 from customers.models import AuditEntry, Customer, Membership, Person
-from delivery import composition, pools
+from delivery import composition, pools, tls_setup
 from delivery.models import Delivery, DkimKind, Pool
 from tests.delivery.test_pages_mailings import NAME, words
 from tests.support.attempts import make_attempt, settle
 from tests.support.platform import make_ladder, make_list, make_mailing, make_pool
+from wire import sts
 
 pytestmark = pytest.mark.django_db
 
@@ -125,7 +126,9 @@ def test_the_pools_are_listed_with_their_ladders(
 ) -> None:
     make_ladder(asagao.assignment.pool, make_pool("Reserve", "127.0.12.1", role="fallback"))
     text = words(client_for(root).get("/pools/"))
-    assert "Sakura sakura.mail.example active normal 2 of 2 Reserve" in text
+    assert (
+        "Sakura sakura.mail.example active normal Active IPs 2 of 2 Falls back to Reserve" in text
+    )
 
 
 def test_a_pool_shows_ips_attempts_and_dns_but_no_private_key(
@@ -137,12 +140,33 @@ def test_a_pool_shows_ips_attempts_and_dns_but_no_private_key(
     )
     page = client_for(root).get(f"/pools/{pool.pk}/")
     text = words(page)
-    assert (
-        "127.0.10.1 out0.sakura.mail.example active 127.0.10.0/24 127.0.10.0/24 10 0 0 1 0" in text
-    )
+    ip = "127.0.10.1 out0.sakura.mail.example active 127.0.10.0/24 127.0.10.0/24 Weight 10"
+    assert f"{ip} accepted 0 deferred 0 refused 1 uncertain 0" in text
     assert "e1._domainkey.sakura.mail.example TXT" in text
     assert "v=DKIM1; k=ed25519; p=" in text
     assert key.private_key.splitlines()[1] not in page.content.decode()
+
+
+def test_a_pool_shows_its_least_tls_and_the_records_that_help_others_use_tls(
+    asagao: Customer, root: Person, client_for: Open
+) -> None:
+    pool = asagao.assignment.pool
+    text = words(client_for(root).get(f"/pools/{pool.pk}/"))
+    assert "TLS when offered · TLS 1.2 or newer" in text
+    for name in ("sakura.mail.example", "bounce.sakura.mail.example"):
+        record = "TXT v=TLSRPTv1; rua=mailto:tls-reports@sakura.mail.example"
+        assert f"_smtp._tls.{name} {record}" in text
+    assert "_mta-sts.bounce.sakura.mail.example TXT v=STSv1; id=" in text
+    assert "https://mta-sts.bounce.sakura.mail.example/.well-known/mta-sts.txt" in text
+    assert "version: STSv1 mode: testing mx: mx.sakura.mail.example max_age: 86400" in text
+
+
+def test_what_we_tell_others_to_publish_we_can_read_ourselves(asagao: Customer) -> None:
+    made = tls_setup.setup(asagao.assignment.pool.domain)
+    found = sts.record_id((made.policy.value,))
+    assert found is not None
+    policy = sts.read_policy(made.file, id=found)
+    assert (policy.mode, policy.hosts) == ("testing", ("mx.sakura.mail.example",))
 
 
 def test_an_operator_freezes_a_pool_and_rests_an_ip_with_a_reason(

@@ -38,11 +38,14 @@ def test_a_domain_has_behaviour_and_rules():
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        ({"hosts": []}, "the file: 'hosts' is not known; use domain, fault, host, record"),
+        ({"hosts": []}, "the file: 'hosts' is not known; use domain, fault, host, record, signed"),
         ({"host": [{**HOST, "colour": 1}]}, "host mx.shop.example: 'colour' is not known"),
         ({"host": [{**HOST, "address": "192.0.2.1"}]}, "192.0.2.1 is outside 127.0.0.0/8"),
         ({"host": [{**HOST, "address": "here"}]}, "address 'here' is no IP address"),
         ({"host": [{**HOST, "tls": "yes"}]}, "tls: 'yes' is not known; use none, offered, broken"),
+        ({"host": [{**HOST, "dane": "yes"}]}, "use none, match, mismatch, unusable"),
+        ({"host": [{**HOST, "certificate": "old"}]}, "'old' is not known; use valid, wrong-name"),
+        ({"domain": [{"name": "a", "sts": {"mode": "hard"}}]}, "use enforce, testing, none"),
         ({"host": [HOST, HOST]}, "host mx.shop.example: is there twice"),
         ({"host": [{"address": "127.0.0.1"}]}, "host ?: has no name"),
         ({"domain": [{"name": "é" * 70}]}, "is no domain name"),

@@ -1,7 +1,7 @@
 """A nameserver for tests: the sandbox's own, with the names that a test gives."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
 from sandbox.dns import NameServer, Zone
@@ -32,15 +32,19 @@ class Names:
 
 @contextlib.asynccontextmanager
 async def nameserver(
-    *lines: str, faults: Mapping[str, Fault] | None = None
+    *lines: str, faults: Mapping[str, Fault] | None = None, signed: Iterable[str] = ()
 ) -> AsyncIterator[Names]:
-    """`lines` are "name TYPE value", for example "shop.example MX 10 mx.shop.example."."""
+    """`lines` are "name TYPE value", for example "shop.example MX 10 mx.shop.example."; what is
+    under a name in `signed` is answered as validated by DNSSEC.
+    """
     records = []
     for line in lines:
         name, kind, value = line.split(" ", 2)
         records.append(Record(name, kind, value))  # type: ignore[arg-type]
     wrong = dict(faults or {})
-    zone = CountingZone(Scenario(hosts=(), domains={}, records=tuple(records), faults=wrong))
+    zone = CountingZone(
+        Scenario((), {}, records=tuple(records), faults=wrong, signed=frozenset(signed))
+    )
     server = NameServer(zone)
     await server.open("127.0.0.1", 0)
     try:

@@ -7,6 +7,8 @@ from wire.courier import Courier
 from wire.dns import Resolver
 from wire.letters import Letter, Policy, Relay, Source
 from wire.outcomes import Outcome
+from wire.security import Contexts
+from wire.sts import Policies
 
 MESSAGE = b"Subject: hello\r\nMessage-ID: <1@sender.example>\r\n\r\nHello.\r\n"
 SOURCE = Source("127.0.1.5", "mta1.sender.example")
@@ -56,6 +58,8 @@ async def carry(
     may_continue: Callable[[], bool] = lambda: True,
     post: Post | None = None,
     resolver: Resolver | None = None,
+    policies: Policies | None = None,
+    contexts: Contexts | None = None,
     **policy,
 ) -> Post:
     post = post or Post()
@@ -65,6 +69,8 @@ async def carry(
         source=source,
         policy=Policy(**{**terms, **policy}),
         relay=relay,
+        policies=policies,
+        contexts=contexts,
     )
     post.left = await courier.carry(
         batch,

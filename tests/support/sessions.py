@@ -2,9 +2,10 @@
 
 from tests.support.post import SOURCE, letter
 from tests.support.smtp_script import scripted
-from wire.calling import Door, tls_context
+from wire.calling import Door
 from wire.letters import Policy, TlsMode
 from wire.outcomes import Conversation
+from wire.security import Contexts
 from wire.smtp import Session, open_session
 
 POLICY = Policy(connect_timeout=2, command_timeout=5, data_timeout=5, loopback_only=True)
@@ -18,7 +19,7 @@ async def knock(script, *, source=SOURCE, policy=POLICY, **door):
                 "tls": TlsMode.opportunistic, **door}),
         source=source,
         policy=policy,
-        context=tls_context(verify=policy.verify_tls),
+        context=Contexts().get(verify=policy.verify_tls, minimum=policy.tls_minimum),
         talk=Conversation(),
     )  # fmt: skip
 

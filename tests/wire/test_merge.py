@@ -66,6 +66,10 @@ def test_a_broken_field_is_refused_with_its_place(
     assert (error.line, error.column, error.field) == (line, column, field)
     assert str(error).startswith(f"Line {line}, column {column}: ")
     assert words in str(error)
+    assert error.code == {"no": "field-without-name", "not": "field-not-closed"}.get(
+        words.split()[0], "field-name"
+    )
+    assert not error.character or f'"{error.character}"' in words
 
 
 def test_each_use_of_an_unknown_field_is_named_with_the_nearest_known_one() -> None:
@@ -76,6 +80,8 @@ def test_each_use_of_an_unknown_field_is_named_with_the_nearest_known_one() -> N
         ("zzz", 2, 13),
         ("nmae", 2, 27),
     ]
+    assert {error.code for error in errors} == {"unknown-field"}
+    assert [error.near for error in errors] == ["name", "", "name"]
     assert 'did you mean "name"?' in str(errors[0])
     assert "use a field of the recipient list" in str(errors[1])
     assert merge.unknown_fields(template, template.fields) == []

@@ -297,24 +297,29 @@ def test_no_value_or_name_can_add_a_header(attack: str, charset: str) -> None:
         assert " ".join(message[name].split()) == flat
 
 
+def file(name: str, kind: str) -> mime.Attachment:
+    return mime.Attachment(name, kind, b"")
+
+
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "code", "words"),
     [
-        ({"text": " \n", "html": ""}, "neither a text nor an HTML"),
-        ({"subject": "{{ x"}, "In the subject: Line 1, column 1"),
-        ({"html": "a\n{{ }}"}, "In the HTML: Line 2, column 1"),
-        ({"headers": (("Bad Name", "x"),)}, "not valid"),
-        ({"headers": (("X-A:\r\nBcc", "x"),)}, "not valid"),
-        ({"headers": (("X-A", "a\r\nBcc: x"),)}, "line break"),
-        ({"attachments": (mime.Attachment("a\nb", "text/csv", b""),)}, "line break"),
-        ({"attachments": (mime.Attachment(" ", "text/csv", b""),)}, "no file name"),
-        ({"attachments": (mime.Attachment("a", "text", b""),)}, "type/subtype"),
-        ({"attachments": (mime.Attachment("a", "message/rfc822", b""),)}, "cannot be attached"),
+        ({"text": " \n", "html": ""}, "no-body", "neither a text nor an HTML"),
+        ({"subject": "{{ x"}, "bad-merge", "In the subject: Line 1, column 1"),
+        ({"html": "a\n{{ }}"}, "bad-merge", "In the HTML: Line 2, column 1"),
+        ({"headers": (("Bad Name", "x"),)}, "header-name", "not valid"),
+        ({"headers": (("X-A:\r\nBcc", "x"),)}, "header-name", "not valid"),
+        ({"headers": (("X-A", "a\r\nBcc: x"),)}, "header-value", "line break"),
+        ({"attachments": (file("a\nb", "text/csv"),)}, "attachment-name", "line break"),
+        ({"attachments": (file(" ", "text/csv"),)}, "attachment-unnamed", "no file name"),
+        ({"attachments": (file("a", "text"),)}, "attachment-type", "type/subtype"),
+        ({"attachments": (file("a", "message/x"),)}, "attachment-multipart", "cannot be attached"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_when_compiled(changes, words: str) -> None:
-    with pytest.raises(mime.MimeError, match=re.escape(words)):
+def test_what_cannot_be_sent_is_refused_when_compiled(changes, code: str, words: str) -> None:
+    with pytest.raises(mime.MimeError, match=re.escape(words)) as refused:
         mime.compile(content(**changes))
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize(

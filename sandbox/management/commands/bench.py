@@ -2,12 +2,15 @@
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox.bench import BENCHES, throwaway
 from sandbox.bench.result import Bench, Result
+
+# Whole numbers that are no counts, so 0 makes sense.
+ANY_NUMBER = {"seed", "verbosity"}
 
 
 class Command(BaseCommand):
@@ -25,8 +28,23 @@ class Command(BaseCommand):
         if throwaway.is_inside():
             super().run_from_argv(argv)
             return
-        self.create_parser(argv[0], argv[1]).parse_args(argv[2:])  # -h and mistakes end here
+        self.try_out(self.create_parser(argv[0], argv[1]), argv[2:])
         sys.exit(throwaway.begin_anew(argv[1:]))
+
+    def try_out(self, parser: CommandParser, arguments: list[str]) -> None:
+        """-h and mistakes end here, before any server is started."""
+        try:
+            found = vars(parser.parse_args(arguments))
+        except CommandError as error:
+            self.refuse(str(error).removeprefix("Error: "))
+        else:
+            for name, value in found.items():
+                if name not in ANY_NUMBER and type(value) is int and value < 1:
+                    self.refuse(f"argument --{name}: give a whole number of at least 1.")
+
+    def refuse(self, words: str) -> NoReturn:
+        self.stderr.write(f"bench: {words}")
+        sys.exit(2)
 
     def handle(self, *args: Any, **options: Any) -> None:
         with throwaway.database():
@@ -36,7 +54,9 @@ class Command(BaseCommand):
 
     def show(self, result: Result, options: dict[str, Any]) -> None:
         self.stdout.write("\n".join(result.lines))
-        if options["json"]:
+        if not result.ok:
+            self.stderr.write(f"The bar of bench {options['bench']} was missed: see above.")
+        if options.get("json"):
             self.stdout.write(result.as_json(options["bench"]))
 
     def bench(self, name: str) -> Bench:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config import run
-from sandbox import reconcile
+from sandbox import certificates, reconcile
 from sandbox.demo import platform, story
 from sandbox.internet import PortTaken, require_ports
 from sandbox.scenario import load
@@ -43,7 +43,9 @@ class Command(BaseCommand):
             asyncio.run(self.require_sandbox_ports())
         except (run.PortTaken, PortTaken) as error:
             raise CommandError(str(error), returncode=2) from None
-        os.environ.update(PATIENCE | {"SANDBOX_DIRECTORY": settings.SANDBOX_DIRECTORY})
+        directory = Path(settings.SANDBOX_DIRECTORY)
+        os.environ.update(PATIENCE | {"SANDBOX_DIRECTORY": str(directory)})
+        os.environ["TLS_AUTHORITIES"] = str(directory / certificates.FILE)
         password = story.password(Path(settings.VAR_DIR))
         ids = story.load(now=timezone.now(), password=password, say=self.say)
         self.welcome(password)

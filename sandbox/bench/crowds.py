@@ -1,0 +1,29 @@
+"""Customers with many recipients, for measuring how they share the platform."""
+
+from django.db import connection
+
+from customers.models import Customer, RecipientList
+from delivery.models import Assignment, Pool
+
+
+def customer(name: str, pool: Pool, *, weight: int = 10) -> Customer:
+    """A customer whose mail goes through that pool."""
+    made = Customer.objects.create(name=name, slug=name.lower())
+    Assignment.objects.create(customer=made, pool=pool, weight=weight)
+    return made
+
+
+def crowd(owner: Customer, count: int, *, domain: str = "r.example") -> RecipientList:
+    """A list of `count` made-up addresses, which begin with the owner's slug."""
+    people = RecipientList.objects.create(customer=owner, name=f"{count} people", fields=["name"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO customers_contact (recipient_list_id, customer_id, address, key,"
+            " domain, attributes, basis, status, created_at)"
+            " SELECT %s, %s, a, a, %s, jsonb_build_object('name', '花子'),"
+            " 'opt-in', 'active', now()"
+            " FROM (SELECT %s || '-' || n || '@' || %s a FROM generate_series(1, %s) n) s",
+            [people.pk, owner.pk, domain, owner.slug, domain, count],
+        )
+        cursor.execute("ANALYZE customers_contact")
+    return people

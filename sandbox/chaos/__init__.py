@@ -1,0 +1,1 @@
+"""Things broken on purpose, in an instance of its own: `manage.py chaos NAME`."""

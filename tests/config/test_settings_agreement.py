@@ -1,0 +1,31 @@
+"""Settings that contradict each other: one table, and the sentence for each."""
+
+import pytest
+
+from config.agreement import disagreement
+
+FINE = {
+    "production": False,
+    "base_url": "http://127.0.0.1:8000",
+    "loopback_only": True,
+    "dns_servers": [("127.0.0.1", 5300), ("::1", 53)],
+    "lease": 30,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({}, ""),
+        ({"dns_servers": [("192.0.2.1", 53)], "loopback_only": False}, ""),
+        ({"dns_servers": [("127.0.0.1", 53), ("2001:db8::1", 53)]}, "DNS_SERVERS names 2001:db8"),
+        ({"production": True}, "BASE_URL has to begin with https://"),
+        ({"production": True, "base_url": "https://mail.example.jp"}, ""),
+        ({"lease": 4}, "LEASE is 4 s and has to be 5 s or more"),
+        ({"lease": 5}, ""),
+    ],
+)
+def test_what_contradicts_is_said_in_one_sentence(changed, sentence):
+    said = disagreement(**FINE | changed)
+    assert said.startswith(sentence)
+    assert bool(said) is bool(sentence)

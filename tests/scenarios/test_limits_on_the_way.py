@@ -1,0 +1,203 @@
+"""What limits do to mail on its way: one worker's rounds through the sandbox."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from customers.models import AuditEntry, Customer
+from delivery import dispatch, flood, lanes, limits, live, quotas, warmup, windows
+from delivery.engine import Engine
+from delivery.models import (
+    Assignment,
+    Attempt,
+    Delivery,
+    Destination,
+    DomainGroup,
+    Mailing,
+    Pool,
+    SendingIp,
+    SlowDown,
+)
+from sandbox.internet import Sandbox
+from tests.support.platform import DRAFT, make_customer, make_list, make_mailing, make_pool
+
+Work = Callable[[], int]
+TRANSACTIONAL = {"kind": "transactional"}
+
+
+@pytest.fixture
+def pool(transactional_db: None) -> Pool:
+    return make_pool("A", "127.0.10.1")
+
+
+@pytest.fixture
+def customer(pool: Pool) -> Customer:
+    return make_customer("Asagao", pool)
+
+
+def send(customer: Customer, addresses: Sequence[str], **draft: Any) -> Mailing:
+    from dataclasses import replace
+
+    people = make_list(
+        customer, addresses, name=f"L{Mailing.objects.count()}", attributes={"name": "x"}
+    )
+    return make_mailing(customer, people, now=timezone.now(), draft=replace(DRAFT, **draft))
+
+
+def many(count: int, domain: str = "corporate.example") -> list[str]:
+    return [f"u{number}@{domain}" for number in range(count)]
+
+
+def states() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for state in Delivery.objects.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+def limit(slug: str, **to: float) -> None:
+    group, _created = Destination.objects.get_or_create(slug=slug, defaults={"name": slug})
+    limits.change(destination=group, to=to, why="test", by="test", now=timezone.now())
+
+
+def test_a_domain_is_moved_to_the_group_of_its_mx_hosts(
+    customer: Customer, work: Work, box: Sandbox
+) -> None:
+    Destination.objects.update_or_create(
+        slug="google", defaults={"patterns": ["*.gmail-like.example"]}
+    )
+    send(customer, ["a@hosted-at-gmail-like.example", "b@corporate.example"])
+    work()
+    assert dict(Delivery.objects.values_list("domain", "state")) == {
+        "hosted-at-gmail-like.example": "queued", "corporate.example": "accepted",
+    }  # fmt: skip
+    assert DomainGroup.objects.get().mx_host.endswith(".gmail-like.example")
+    work()
+    row = Delivery.objects.get(domain="hosted-at-gmail-like.example")
+    assert (row.state, row.destination, row.attempts) == ("accepted", "google", 1)
+
+
+def test_mail_sorted_before_the_domain_was_known_is_moved_without_a_look_up(
+    customer: Customer, work: Work
+) -> None:
+    send(customer, ["a@corporate.example"])
+    DomainGroup.objects.create(
+        domain="corporate.example", destination="google", seen_at=timezone.now()
+    )
+    work()
+    assert not Attempt.objects.exists()
+    work()
+    assert Attempt.objects.get().destination == "google"
+
+
+def test_a_domain_that_asks_for_it_is_slowed_down_and_the_others_are_not(
+    customer: Customer, work: Work
+) -> None:
+    send(customer, [*many(30, "busy.example"), *many(3)])
+    work()
+    row = SlowDown.objects.get()
+    assert (row.destination, row.factor, row.reason) == ("busy.example", 0.5, "rate-limit")
+    assert row.reply.startswith("421 4.7.0 [TSS04]")
+    left = Delivery.objects.filter(domain="busy.example", state="queued")
+    assert left.count() > 0
+    assert set(left.values_list("destination", flat=True)) == {"busy.example"}
+    assert AuditEntry.objects.get(verb="limits.slow").subject == "destination:busy.example"
+    work()
+    assert Delivery.objects.filter(domain="corporate.example", state="accepted").count() == 3
+
+
+def test_a_rate_bounds_a_batch_and_a_spent_bucket_lets_the_lane_rest(
+    customer: Customer, engine: Engine, work: Work
+) -> None:
+    limit("other", recipients_per_hour=1800)  # one each two seconds
+    send(customer, many(5))
+    [lane] = dispatch.sweep(engine=engine, now=timezone.now())
+    assert dispatch.run_lane(engine=engine, lane=lane) == 0
+    live.leave_lane(lane.name)
+    assert dispatch.sweep(engine=engine, now=timezone.now()) == []  # it rests
+    assert states() == {"queued": 5}
+
+
+def test_a_paced_batch_sends_no_faster(customer: Customer, work: Work) -> None:
+    limit("other", messages_per_second=20.0)
+    send(customer, many(10))
+    began = timezone.now()
+    work()
+    assert states() == {"accepted": 10}
+    assert (timezone.now() - began).total_seconds() > 0.4
+
+
+def test_a_warming_ip_sends_its_allowance_and_the_rest_waits(
+    customer: Customer, work: Work
+) -> None:
+    now = timezone.now()
+    today = windows.day_of(now).date()
+    ip = SendingIp.objects.get()
+    warmup.begin(ip=ip, allowances=[4, 9], started_on=today, by="test", now=now)
+    send(customer, many(10))
+    assert (work(), work()) == (4, 0)
+    assert states() == {"accepted": 4, "queued": 6}
+
+
+def test_a_customer_sends_its_hourly_number_and_no_more(customer: Customer, work: Work) -> None:
+    row = Assignment.objects.get()
+    quotas.change(row=row, to={"messages_per_hour": 3}, why="trial", by="test", now=timezone.now())
+    send(customer, many(10))
+    assert (work(), work()) == (3, 0)
+
+
+def test_what_is_not_used_of_a_quota_is_given_back(customer: Customer, work: Work) -> None:
+    row = Assignment.objects.get()
+    to = {"messages_per_hour": 100}
+    quotas.change(row=row, to=to, why="trial", by="test", now=timezone.now())
+    row.refresh_from_db()
+    send(customer, many(3))
+    work()
+    [hour] = quotas.windows_of(row, now=timezone.now())
+    assert windows.left(hour) == 97
+
+
+def test_transactional_mail_has_lanes_of_its_own_that_come_first(
+    customer: Customer, engine: Engine
+) -> None:
+    send(customer, many(3))
+    send(customer, many(1), **TRANSACTIONAL)
+    found = dispatch.sweep(engine=engine, now=timezone.now())
+    assert [lane.is_express for lane in found] == [True, False]
+    assert dispatch.run_lane(engine=engine, lane=found[0]) == 1
+    kinds = Delivery.objects.filter(state="accepted").values_list("mailing__kind", flat=True)
+    assert list(kinds) == ["transactional"]
+
+
+def test_a_flooded_address_waits_and_the_page_can_tell(
+    customer: Customer, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flood.Bounds.__init__, "__defaults__", (2, 9))
+    for _ in range(4):
+        send(customer, ["a@corporate.example"], **TRANSACTIONAL)
+    work()
+    assert states() == {"accepted": 2, "deferred": 2}
+    held = Delivery.objects.filter(state="deferred")
+    assert set(held.values_list("reason", flat=True)) == {"flood-guard"}
+    assert AuditEntry.objects.filter(verb="mailing.flood").count() == 2
+
+
+def test_no_batch_begins_while_another_holds_all_connections(
+    customer: Customer, engine: Engine
+) -> None:
+    from delivery import connections
+
+    limit("other", max_connections=1)
+    send(customer, many(3))
+    [lane] = dispatch.sweep(engine=engine, now=timezone.now())
+    held = connections.take(name=f"{lane.ip_id}:other", most=1)
+    assert dispatch.run_lane(engine=engine, lane=lane) == 0
+    connections.leave(held)
+    assert dispatch.run_lane(engine=engine, lane=lane) == 3
+
+
+def test_a_lane_of_an_unknown_group_has_the_defaults() -> None:
+    lane = lanes.Lane(1, 2, "busy.example", 200, is_express=True)
+    assert lane.name == "1:2:busy.example:express"

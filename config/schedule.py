@@ -13,8 +13,8 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     "release scheduled mailings": {"task": "delivery.tasks.release_due", "schedule": 2.0},
     # Progress pages say "done" soon after the last outcome.
     "close mailings": {"task": "delivery.tasks.close", "schedule": 2.0},
-    # Added to the lease, this is how long mail waits after its worker died.
-    "return leases of dead workers": {"task": "delivery.tasks.return_leases", "schedule": 5.0},
+    # What a dead worker left in the journal is in Valkey only until then.
+    "return leases of dead workers": {"task": "delivery.tasks.return_leases", "schedule": 3.0},
     # Imports that a crash cut short; others find them taken.
     "resume imports": {"task": "customers.tasks.run_unfinished", "schedule": 60.0},
     # Made a week ahead, so a day's outage of beat costs nothing.

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 KEY = "hatobin:journal"
 FORM = 1  # of an entry; one of another form cannot be read
-# How old an entry is before somebody else than its writer looks at it.
-GRACE_SECONDS = 10.0
+# How old an entry is before somebody else than its writer looks at it. Writers need half a second.
+GRACE_SECONDS = 2.0
 PAGE = 500
 # Valkey answers within microseconds, or it does not answer at all.
 ANSWER_SECONDS = 1.0
@@ -82,13 +82,28 @@ class Journal:
             if time.monotonic() < self._pause_ends:
                 return None
             try:
-                self._connection.send_packed_command(packed, check_health=False)
-                return self._connection.read_response()
+                return self._answer(packed)
             except redis.RedisError as error:
                 log.warning("The outcome journal in Valkey cannot be written: %s", error)
                 self._connection.disconnect()
                 self._pause_ends = time.monotonic() + PAUSE_SECONDS
                 return None
+
+    def _answer(self, packed: Sequence[bytes]) -> object:
+        """Of a server that was restarted meanwhile, too: its first answer is a broken connection.
+
+        An entry that is written twice by this is recorded once.
+        """
+        was_connected = self._connection.is_connected
+        try:
+            self._connection.send_packed_command(packed, check_health=False)
+            return self._connection.read_response()
+        except redis.ConnectionError:
+            if not was_connected:
+                raise
+            self._connection.disconnect()
+            self._connection.send_packed_command(packed, check_health=False)
+            return self._connection.read_response()
 
 
 def journal() -> Journal:

@@ -43,9 +43,12 @@ class Recorder:
     recorded. Leaving it waits until all is written; an error of the thread is raised there.
     """
 
-    def __init__(self, *, carrier: outcomes.Carrier, lease: Lease) -> None:
+    def __init__(
+        self, *, carrier: outcomes.Carrier, lease: Lease, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self._carrier = carrier
         self._lease = lease
+        self._patience = patience
         self._journal = journal()
         self._results: queue.SimpleQueue[Noted | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
@@ -77,7 +80,7 @@ class Recorder:
 
     def _work(self) -> None:
         try:
-            patiently(connection.ensure_connection)
+            patiently(connection.ensure_connection, seconds=self._patience)
             self._is_ready.set()
             while self._flush():
                 pass
@@ -90,10 +93,11 @@ class Recorder:
     def _flush(self) -> bool:
         """Write one bulk; False when the end was reached."""
         batch, goes_on = self._collect()
-        patiently(lambda: self._record([noted.result for noted in batch]))
+        results = [noted.result for noted in batch]
+        patiently(lambda: self._record(results), seconds=self._patience)
         self._journal.delete([noted.place for noted in batch if noted.place is not None])
         if goes_on and not self._lease.due_in():
-            patiently(self._lease.renew)
+            patiently(self._lease.renew, seconds=self._patience)
         return goes_on
 
     def _record(self, results: list[outcomes.Result]) -> None:

@@ -34,27 +34,31 @@ def text_of(html: str) -> str:
     reader.feed(source)
     reader.close()
     literal = reader.text().replace("{{", r"\{{")
-    return _FIELD.sub(lambda found: _written(fields[int(found[1])]), literal)
+    return _FIELD.sub(lambda found: fields[int(found[1])], literal)
 
 
-def _marked(html: str) -> tuple[str, list[merge.Field]]:
-    """The HTML with a mark for each field: what stands inside of one is not HTML of the page."""
-    fields: list[merge.Field] = []
+def _marked(html: str) -> tuple[str, list[str]]:
+    """The HTML with marks for its fields, and these: what is inside of one is not HTML yet."""
+    fields: list[str] = []
     parts: list[str] = []
     for part in merge.compile(_MARKS.sub("", html)).parts:
         if isinstance(part, str):
             parts.append(part)
-        else:
-            parts.append(f"\ufdd0{len(fields)}\ufdd1")
-            fields.append(part)
+            continue
+        field = _written(part)
+        if field not in fields:
+            fields.append(field)
+        parts.append(f"\ufdd0{fields.index(field)}\ufdd1")
     return "".join(parts), fields
 
 
 def _written(field: merge.Field) -> str:
+    """The field for a text: its default is the author's HTML, so it is read as such too."""
     reader = _Reader()
     reader.feed(field.default)
     reader.close()
-    default = " ".join(reader.text().split())
+    # Braces that were written as &#123; would end the field, or begin another in it.
+    default = " ".join(reader.text().split()).replace("{{", "{ {").replace("}}", "} }")
     return f"{{{{ {field.name} | {default} }}}}" if default else f"{{{{ {field.name} }}}}"
 
 

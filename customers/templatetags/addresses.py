@@ -8,7 +8,7 @@ register = template.Library()
 
 @register.filter
 def readable(address: str) -> str:
-    """With the domain's A-labels (xn--...) as what they stand for; as it is if they make no sense."""
+    """With the domain's A-labels (xn--...) as what they stand for, where they make sense."""
     local, at, domain = address.rpartition("@")
     if "xn--" not in domain:
         return address

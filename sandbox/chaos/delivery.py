@@ -14,7 +14,7 @@ from django.core.management.base import CommandParser
 from django.db import connection
 from django.utils import timezone
 
-from delivery import composition, mailings, reconcile
+from delivery import composition, journal, live, mailings, reconcile
 from delivery.models import IpSegment, Mailing, Pool, SendingIp
 from delivery.reconcile import Books
 from delivery.recorder import patiently
@@ -31,8 +31,8 @@ DROP = 0.002  # share of messages that the sink takes without an answer
 LIMIT_SECONDS = 570.0
 LOOK_SECONDS = 0.2
 SIZE = 2048
-# After Valkey was emptied no worker is killed for so long: what it had sent, and not yet recorded,
-# is known to nobody when both fall at once. Each fault alone is borne.
+# Valkey is not emptied while it alone knows what a killed worker had sent, and no worker is killed
+# within seconds of it: when both fall at once, messages come twice. Each fault alone is borne.
 APART_SECONDS = 3.0
 # What the instance runs with; the rest is as in production. See the command.
 SETTINGS = {"RETRY_LADDER": "2s", "RETRY_LIMIT": "30m"}
@@ -109,7 +109,7 @@ Break = tuple[float, str, Callable[[], None]]  # at which share of the mailing, 
 def _plan(options: Mapping[str, Any], workers: Crew, chance: Random) -> list[Break]:
     kinds = {
         "kill": (options["kills"], workers.kill_one),
-        "valkey": (options["valkey"], servers.restart_valkey),
+        "valkey": (options["valkey"], _empty_valkey),
         "postgres": (options["postgres"], servers.restart_postgres),
     }
     return sorted(
@@ -135,9 +135,26 @@ def _break(mailing: int, plan: list[Break]) -> dict[str, int]:
             _, name, act = waiting.pop(0)
             act()
             done[name] += 1
-            time.sleep(APART_SECONDS if name == "valkey" else 0)
         time.sleep(LOOK_SECONDS)
     return done
+
+
+def _empty_valkey() -> None:
+    time.sleep(APART_SECONDS)
+    while _something_left_behind():
+        time.sleep(LOOK_SECONDS)
+    servers.restart_valkey()
+    time.sleep(APART_SECONDS)
+
+
+def _something_left_behind() -> bool:
+    """Whether the journal has entries that their writers should have deleted by now."""
+    client = live.connection()
+    oldest: Any = client.xrange(journal.KEY, count=1)
+    if not oldest:
+        return False
+    seconds, _ = client.time()
+    return seconds - int(oldest[0][0].partition("-")[0]) / 1000 > journal.GRACE_SECONDS / 2
 
 
 def _share_done(mailing_id: int) -> float | None:

@@ -17,6 +17,7 @@ from customers.models import (
     Person,
     RecipientList,
 )
+from customers.templatetags.addresses import readable
 from tests.support.platform import make_list
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,7 @@ def test_a_file_is_taken_imported_and_told_of(
     imports.run(batch_id=batch.pk, now=now)
     page = client.get(f"/imports/{batch.pk}/").content.decode()
     assert "The address has no @ sign." in page
+    assert "Character encoding found: Shift_JIS" in page
     assert "hx-get" not in page
     csv = b"".join(client.get(f"/imports/{batch.pk}/rejected.csv").streaming_content)  # type: ignore[attr-defined]
     assert "broken" in csv.decode("utf-8-sig")
@@ -195,3 +197,15 @@ def test_the_pages_ask_a_bounded_number_of_queries(
     for url in pages(news, batch):
         with django_assert_max_num_queries(9):  # type: ignore[attr-defined]
             assert client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("a@xn--wgv71a119e.example", "a@日本語.example"),
+        ("a@r.example", "a@r.example"),
+        ("a@xn--zzzzzz-.example", "a@xn--zzzzzz-.example"),
+    ],
+)
+def test_addresses_are_shown_as_people_write_them(address: str, shown: str) -> None:
+    assert readable(address) == shown

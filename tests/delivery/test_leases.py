@@ -1,6 +1,7 @@
 """Leases are short, renewed while their worker lives, and given up before another may have them."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from wire.outcomes import Verdict
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds, to be moved by hand."""
     hand = [100.0]
-    monkeypatch.setattr(leases.time, "monotonic", lambda: hand[0])
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: hand[0]))
     return hand
 
 
@@ -58,7 +59,8 @@ def dead_workers_claim() -> list[claims.Claimed]:
     mailing = make_due(count=2)
     ip = SendingIp.objects.get()
     assert ip.pool_id is not None
-    return claim(mailing, token=claims.new_token(pool_id=ip.pool_id, ip_id=ip.pk))
+    token = claims.new_token(pool_id=ip.pool_id, ip_id=ip.pk)
+    return list(claim(mailing, token=token))
 
 
 @pytest.mark.django_db

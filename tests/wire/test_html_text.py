@@ -32,6 +32,7 @@ def test_html_is_read_as_lines_of_text(html: str, text: str) -> None:
     ("html", "text"),
     [
         ("<p>{{ name | <b>guest</b> }}</p>", "{{ name | guest }}\n"),
+        ("{{ n | &#123;{ x &#125;} }}", "{{ n | { { x } } }}\n"),
         ('<a href="{{ unsubscribe_url }}">out</a>', "out ({{ unsubscribe_url }})\n"),
         ('<a href="{{ u }}">{{ u }}</a>', "{{ u }}\n"),
         (r"\{{ a }} &#123;&#123; b }}", r"\{{ a }} \{{ b }}" + "\n"),

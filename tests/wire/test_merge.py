@@ -67,7 +67,7 @@ def test_a_broken_field_is_refused_with_its_place(
     assert str(error).startswith(f"Line {line}, column {column}: ")
     assert words in str(error)
     assert error.code == {"no": "field-without-name", "not": "field-not-closed"}.get(
-        words.split()[0], "field-name"
+        words.split(maxsplit=1)[0], "field-name"
     )
     assert not error.character or f'"{error.character}"' in words
 

@@ -17,9 +17,11 @@ ROOT = Path(__file__).parents[2]
 class Worker:
     """One `celery worker` with its children."""
 
-    def __init__(self, environment: Mapping[str, str], *, beat: Path | None, log: Path) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, beat: Path | None, log: Path, queues: str
+    ) -> None:
         command = [sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker",
-                   "-Q", "dispatch,default", "--concurrency", "2", "--without-gossip",
+                   "-Q", queues, "--concurrency", "2", "--without-gossip",
                    "--without-mingle", "--without-heartbeat"]  # fmt: skip
         if beat is not None:
             command += ["--beat", "--schedule", str(beat)]
@@ -46,16 +48,23 @@ class Worker:
 
 
 @contextmanager
-def workers(directory: Path, *, count: int = 1, **settings: str) -> Iterator[list[Worker]]:
-    """Start `count` workers, the first with beat; stop them at the end."""
+def workers(
+    directory: Path, *, count: int = 1, apart: bool = False, **settings: str
+) -> Iterator[list[Worker]]:
+    """Start `count` workers, the first with beat; stop them at the end.
+
+    `apart`: two, one for each queue, as in production.
+    """
+    queues = ["default", "dispatch"] if apart else ["dispatch,default"] * count
     environment = os.environ | {"DATABASE_URL": database_url(), "DATABASE_POOL": "4"} | settings
     started = [
         Worker(
             environment,
             beat=directory / "beat" if number == 0 else None,
             log=directory / f"worker{number}.log",
+            queues=own,
         )
-        for number in range(count)
+        for number, own in enumerate(queues)
     ]
     try:
         yield started

@@ -10,11 +10,20 @@ from customers import audit
 from customers.models import Customer, Suppression, SuppressionReason
 
 
-def reasons(*, customer_id: int, keys: Collection[str]) -> dict[str, str]:
+def spared(*, is_bulk: bool) -> frozenset[str]:
+    """Reasons that do not stop this kind of mail.
+
+    Who unsubscribed still gets what belongs to a contract or was asked for: the act's opt-out is
+    from advertising (Act on Regulation of Specified Electronic Mail, Art. 3(3)).
+    """
+    return frozenset() if is_bulk else frozenset({SuppressionReason.UNSUBSCRIBED.value})
+
+
+def reasons(*, customer_id: int, keys: Collection[str], is_bulk: bool = True) -> dict[str, str]:
     """Key -> reason, for those of `keys` that this customer must not mail."""
     rows = Suppression.objects.filter(
         Q(customer_id=customer_id) | Q(customer__isnull=True), key__in=list(keys)
-    )
+    ).exclude(reason__in=spared(is_bulk=is_bulk))
     return dict(rows.values_list("key", "reason"))
 
 

@@ -130,8 +130,9 @@ def suppress(*, reasons: Mapping[int, str], token: str, now: datetime) -> int:
             "UPDATE delivery_delivery d SET state = 'suppressed', reason = v.reason,"
             " claimed_until = NULL, claimed_by = '', finished_at = %s"
             " FROM unnest(%s::bigint[], %s::text[]) AS v(id, reason)"
-            " WHERE d.id = v.id AND d.state = 'sending' AND d.claimed_by = %s",
-            [now, list(reasons), list(reasons.values()), token],
+            " WHERE d.id = v.id AND d.id BETWEEN %s AND %s"
+            " AND d.state = 'sending' AND d.claimed_by = %s",
+            [now, list(reasons), list(reasons.values()), min(reasons), max(reasons), token],
         )
         return int(cursor.rowcount)
 

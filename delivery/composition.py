@@ -14,7 +14,6 @@ from delivery.drafts import Draft
 from delivery.models import DkimKey, Mailing, MailingKind, SendingDomain
 from wire import addresses, dkim, mime, tokens
 
-
 _MESSAGE_ID = re.compile(r"<?([0-9a-z]{6,13})@[^@<>\s]+>?")  # 36**13 is over 2**63
 
 
@@ -107,8 +106,7 @@ def draft_of(mailing: Mailing, *, with_files: bool = True) -> Draft:
         kind=cast("Literal['bulk', 'transactional']", mailing.kind),
         needs_tls=mailing.needs_tls,
         attachments=tuple(
-            mime.Attachment(row.file_name, row.content_type, bytes(row.data))
-            for row in files
+            mime.Attachment(row.file_name, row.content_type, bytes(row.data)) for row in files
         ),
     )
 

@@ -119,7 +119,9 @@ def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
     for item in batch.claimed:
         by_customer.setdefault(item.customer_id, []).append(keys[item.id])
     found = {
-        customer_id: suppressions.reasons(customer_id=customer_id, keys=wanted)
+        customer_id: suppressions.reasons(
+            customer_id=customer_id, keys=wanted, is_bulk=not batch.lane.is_express
+        )
         for customer_id, wanted in by_customer.items()
     }
     stopped = {
@@ -228,8 +230,11 @@ def _letter(engine: Engine, batch: Batch, item: Claimed) -> Letter:
 
 def _builder(engine: Engine, pool_id: int, item: Claimed) -> Callable[[], bytes]:
     """Renders on demand. What comes from the database is read here: not inside the event loop."""
-    composer = composition.composer(item.mailing_id)
-    signers = engine.signers(pool_id)
+    try:
+        composer = composition.composer(item.mailing_id)
+        signers = engine.signers(pool_id)
+    except Exception as error:  # noqa: BLE001 - one bad mailing must not take the lane's others down
+        return _failing(item, error)
     recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at)
 
     def build() -> bytes:
@@ -238,5 +243,15 @@ def _builder(engine: Engine, pool_id: int, item: Claimed) -> Callable[[], bytes]
         except Exception:
             log.exception("Delivery %s cannot be built", item.id)
             raise
+
+    return build
+
+
+def _failing(item: Claimed, error: Exception) -> Callable[[], bytes]:
+    """For a mailing that cannot be composed: its letters are deferred as build-failed."""
+    log.error("Mailing %s cannot be composed", item.mailing_id, exc_info=error)
+
+    def build() -> bytes:
+        raise error
 
     return build

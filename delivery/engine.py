@@ -115,6 +115,8 @@ class Engine:
             pace=pace,
             admits=admits,
             loopback_only=settings.LOOPBACK_ONLY,
+            # A password goes to nobody but the relay whose name the certificate proves.
+            verify_tls=pool.relay is not None and bool(pool.relay.username),
             connect_timeout=settings.SMTP_CONNECT_TIMEOUT,
             command_timeout=settings.SMTP_COMMAND_TIMEOUT,
         )

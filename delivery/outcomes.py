@@ -117,6 +117,8 @@ WHERE d.id = v.id AND d.id BETWEEN %(low)s AND %(high)s
     -- The lease ran out while the message was on its way and nobody has taken it again: what the
     -- receiver said still holds, and a second copy is spared.
     OR (d.state = 'deferred' AND d.reason = 'worker-lost')
+    -- So does an acceptance when the mailing was cancelled meanwhile.
+    OR (d.state = 'cancelled' AND v.state = 'accepted')
   )
 """
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 
+from customers import suppressions
 from delivery.destinations import REMEMBERED
 from delivery.drafts import BUILT_IN_FIELDS, Given
 from delivery.models import Mailing, MailingKind
@@ -55,7 +56,11 @@ _DISTINCT = f"SELECT DISTINCT ON (key) * FROM ({_SOURCES}) s ORDER BY key, conta
 
 _EXPAND = """
 WITH recipient AS ({recipients}),
-grouped AS (SELECT unnest(domains) AS domain, slug FROM delivery_destination),
+-- A domain that stands in two groups is of the first: it must not double its recipients.
+grouped AS (
+    SELECT DISTINCT ON (domain) domain, slug
+    FROM delivery_destination, unnest(domains) AS domain ORDER BY domain, id
+),
 written AS (
     INSERT INTO delivery_delivery (mailing_id, customer_id, contact_id, address, domain,
         destination, fields, priority, state, reason, attempts, next_attempt_at, claimed_by,
@@ -70,7 +75,9 @@ written AS (
     LEFT JOIN delivery_domaingroup f ON f.domain = r.domain AND f.seen_at > %(remembered)s
     LEFT JOIN LATERAL (
         SELECT reason FROM customers_suppression x
-        WHERE x.key = r.key AND (x.customer_id = %(customer)s OR x.customer_id IS NULL) LIMIT 1
+        WHERE x.key = r.key AND (x.customer_id = %(customer)s OR x.customer_id IS NULL)
+          AND x.reason <> ALL(%(spared)s)
+        LIMIT 1
     ) s ON true
     RETURNING id, state
 )
@@ -88,6 +95,7 @@ def expand(*, mailing: Mailing, used_fields: frozenset[str], now: datetime) -> E
         "priority": 0 if mailing.kind == MailingKind.TRANSACTIONAL else 1,
         "now": now,
         "remembered": now - REMEMBERED,
+        "spared": sorted(suppressions.spared(is_bulk=mailing.kind == MailingKind.BULK)),
     }
     fields, names = _fields(used_fields)
     with connection.cursor() as cursor:

@@ -3,6 +3,7 @@
 `decide` is pure; `table` gathers its facts from the database in a handful of queries.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,9 @@ from enum import StrEnum
 from compliance import standings
 from compliance.models import StandingState
 from delivery.models import Assignment, IpState, Pool, PoolFallback, PoolRole, PoolState, SendingIp
+from wire.letters import Source
+
+log = logging.getLogger(__name__)
 
 
 class HoldReason(StrEnum):
@@ -120,6 +124,11 @@ def _pools() -> dict[int, PoolFacts]:
     for row in active.select_related("pool__domain").order_by("id"):
         assert row.pool is not None
         helo = row.helo or row.pool.domain.helo
+        try:
+            Source(row.address, helo)
+        except ValueError as error:
+            log.error("%s is out of rotation: %s", row.address, error)  # noqa: TRY400 - a setting
+            continue
         ips.setdefault(row.pool.pk, []).append(Ip(row.pk, row.address, helo, row.weight))
     return {
         pool.pk: PoolFacts(

@@ -82,5 +82,6 @@ DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.REFUSED: frozenset(),
     DeliveryState.EXPIRED: frozenset(),
     DeliveryState.SUPPRESSED: frozenset(),
-    DeliveryState.CANCELLED: frozenset(),
+    # cancelled -> accepted: the message was on its way when its mailing was cancelled
+    DeliveryState.CANCELLED: frozenset({DeliveryState.ACCEPTED}),
 }

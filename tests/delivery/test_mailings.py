@@ -10,7 +10,7 @@ from customers import suppressions
 from customers.models import AuditEntry, Customer, RecipientList, SuppressionReason
 from delivery import closing, mailings
 from delivery.drafts import Draft, Given, MailingRefused, Problem
-from delivery.models import Delivery, Mailing, MailingRecipient
+from delivery.models import Delivery, Destination, Mailing, MailingRecipient
 from delivery.problem_words import PROBLEMS
 from delivery.states import MailingState
 from tests.support.platform import DRAFT, make_customer, make_list, make_mailing, make_pool
@@ -325,3 +325,28 @@ def test_a_mailing_cancelled_before_its_time_keeps_no_recipients(customer: Custo
     mailing.refresh_from_db()
     assert mailing.finished_at == now
     assert not MailingRecipient.objects.exists()
+
+
+def test_a_domain_in_two_groups_does_not_double_its_recipients(
+    customer: Customer, news: RecipientList
+) -> None:
+    Destination.objects.create(slug="twin", name="Twin", domains=["docomo.ne.jp"])
+    mailing = make_mailing(customer, news, now=timezone.now())
+    assert (mailing.handed_in, mailing.duplicates) == (3, 0)
+
+
+@pytest.mark.parametrize(("kind", "state"), [("bulk", "suppressed"), ("transactional", "queued")])
+def test_an_opt_out_ends_advertising_and_not_what_belongs_to_a_contract(
+    customer: Customer, news: RecipientList, kind: str, state: str
+) -> None:
+    now = timezone.now()
+    suppressions.add(
+        customer_id=customer.pk,
+        key="a@r.example",
+        reason=SuppressionReason.UNSUBSCRIBED,
+        evidence={},
+        by="test",
+        now=now,
+    )
+    make_mailing(customer, news, now=now, draft=with_changes(kind=kind))
+    assert Delivery.objects.get(address="a@r.example").state == state

@@ -96,3 +96,11 @@ def test_a_late_acceptance_spares_the_second_copy() -> None:
     claims.return_expired(now=timezone.now() + timedelta(minutes=16))
     record(outcome(Verdict.accepted, 250), claimed)
     assert Delivery.objects.get().state == "accepted"
+
+
+@pytest.mark.django_db
+def test_an_acceptance_counts_although_its_mailing_was_cancelled_meanwhile() -> None:
+    [claimed] = claim(make_due(count=1))
+    Delivery.objects.update(state="cancelled", claimed_by="")
+    record(outcome(Verdict.refused, 550), claimed)
+    assert Delivery.objects.get().state == "cancelled"

@@ -165,3 +165,27 @@ def test_a_pool_with_both_ip_versions_reaches_everybody_at_the_first_attempt(
         pass
     assert set(Delivery.objects.values_list("state", "attempts")) == {("accepted", 1)}
     assert set(Attempt.objects.values_list("source", flat=True)) == {"127.0.10.1"}
+
+
+def test_a_mailing_that_cannot_be_composed_does_not_stop_the_others_of_its_lane(
+    customer: Customer, work: Work
+) -> None:
+    broken = send_one(customer, "a@corporate.example")
+    Mailing.objects.filter(pk=broken.pk).update(text="{{ never closed")
+    people = make_list(customer, ["b@corporate.example"], name="Good", attributes={"name": "x"})
+    good = make_mailing(customer, people, now=timezone.now())
+    work()
+    assert Delivery.objects.get(mailing=good).state == "accepted"
+    row = Delivery.objects.get(mailing=broken)
+    assert (row.state, row.reason, row.attempts) == ("deferred", "build-failed", 1)
+
+
+def test_an_ip_without_a_usable_helo_name_is_out_of_rotation(
+    customer: Customer, pool: Pool, work: Work
+) -> None:
+    pool.ips.update(helo="not a host name")
+    make_ip(pool, "127.0.10.2", helo="out2.a.mail.example")
+    live.announce()
+    send_one(customer, "a@corporate.example")
+    work()
+    assert Attempt.objects.get().source == "127.0.10.2"

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config import run
+from config import run, single
 
 
 class Command(BaseCommand):
@@ -14,8 +14,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            place = single.hold(settings.VAR_DIR)
             run.make_ready()
-        except run.PortTaken as error:
+        except (single.AlreadyRunning, run.PortTaken) as error:
             raise CommandError(str(error), returncode=2) from None
         self.stdout.write(f"hatobin: {settings.BASE_URL} (Ctrl-C stops everything)")
-        sys.exit(run.run())
+        with place:
+            sys.exit(run.run())

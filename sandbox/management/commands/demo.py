@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
-from config import run
+from config import run, single
 from sandbox import certificates, reconcile
 from sandbox.demo import platform, story
 from sandbox.internet import PortTaken, require_ports
@@ -39,18 +39,24 @@ class Command(BaseCommand):
         if not settings.LOOPBACK_ONLY:
             raise CommandError("The demo runs with LOOPBACK_ONLY=true only: its mail is invented.")
         try:
+            place = single.hold(settings.VAR_DIR)
             run.make_ready()
             asyncio.run(self.require_sandbox_ports())
-        except (run.PortTaken, PortTaken) as error:
+        except (single.AlreadyRunning, run.PortTaken, PortTaken) as error:
             raise CommandError(str(error), returncode=2) from None
+        with place:
+            sys.exit(self.play(once=options["once"]))
+
+    def play(self, *, once: bool) -> int:
+        """Load, run until Ctrl-C or until all is sent; the exit code."""
         directory = Path(settings.SANDBOX_DIRECTORY)
         os.environ.update(PATIENCE | {"SANDBOX_DIRECTORY": str(directory)})
         os.environ["TLS_AUTHORITIES"] = str(directory / certificates.FILE)
         password = story.password(Path(settings.VAR_DIR))
         ids = story.load(now=timezone.now(), password=password, say=self.say)
         self.welcome(password)
-        code = run.run(self.sandbox(), until=Director(self, ids, password, options["once"]).ask)
-        sys.exit(code or (self.reconcile() if options["once"] else 0))
+        code = run.run(self.sandbox(), until=Director(self, ids, password, once).ask)
+        return code or (self.reconcile() if once else 0)
 
     def sandbox(self) -> dict[str, list[str]]:
         return {"sandbox": [sys.executable, "manage.py", "sandbox"]}

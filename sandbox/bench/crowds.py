@@ -3,6 +3,7 @@
 from django.db import connection
 
 from customers.models import Customer, RecipientList
+from delivery import live
 from delivery.models import Assignment, Pool
 
 
@@ -10,6 +11,7 @@ def customer(name: str, pool: Pool, *, weight: int = 10) -> Customer:
     """A customer whose mail goes through that pool."""
     made = Customer.objects.create(name=name, slug=name.lower())
     Assignment.objects.create(customer=made, pool=pool, weight=weight)
+    live.announce()  # the workers run already
     return made
 
 

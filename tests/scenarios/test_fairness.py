@@ -12,7 +12,7 @@ from django.utils import timezone
 from customers.models import Customer
 from delivery import live, mailings
 from delivery.drafts import Given
-from delivery.models import Delivery, Destination, Mailing, Pool
+from delivery.models import Delivery, Destination, Pool
 from sandbox.internet import Sandbox
 from tests.support.platform import DRAFT, make_customer, make_list, make_mailing, make_pool
 from tests.support.workers import wait_until, workers
@@ -30,16 +30,15 @@ def bulk(pool: Pool, valkey: Any, tmp_path: Path) -> Iterator[Customer]:
     people = make_list(
         big, [f"u{number}@slow.example" for number in range(2000)], attributes={"name": "x"}
     )
-    make_mailing(big, people, now=timezone.now())
+    mailing = make_mailing(big, people, now=timezone.now())
     with Sandbox() as box:
         host, port = box.dns
         settings = {"DNS_SERVERS": f"{host}:{port}", "SMTP_PORT": str(box.port)}
-        with workers(tmp_path, apart=True, **settings) as started:
+        with workers(tmp_path, count=1, queues="default dispatch", **settings):
             wait_until(lambda: Delivery.objects.filter(state="accepted").count() > 10)
             yield big
-            for worker in started:
-                worker.kill()  # a warm shutdown would wait for the slow receiver
-            time.sleep(1)  # until its hosts have seen that
+            mailings.cancel(mailing_id=mailing.pk, by="test", now=timezone.now())
+            wait_until(lambda: not Delivery.objects.filter(state="sending").exists())
 
 
 def wait_of(pool: Pool, address: str) -> float:
@@ -47,10 +46,13 @@ def wait_of(pool: Pool, address: str) -> float:
     small = make_customer("Small", pool)
     live.announce()  # running workers know the customers that they have read
     began = time.monotonic()
-    made: Mailing = mailings.create(
-        customer=small, draft=replace(DRAFT, kind="transactional"), given=[Given(address, {"name": "x"})],
-        by="test", now=timezone.now(),
-    )  # fmt: skip
+    made = mailings.create(
+        customer=small,
+        draft=replace(DRAFT, kind="transactional"),
+        given=[Given(address, {"name": "x"})],
+        by="test",
+        now=timezone.now(),
+    )
     wait_until(lambda: Delivery.objects.filter(mailing=made, state="accepted").exists())
     return time.monotonic() - began
 

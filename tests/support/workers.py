@@ -49,13 +49,12 @@ class Worker:
 
 @contextmanager
 def workers(
-    directory: Path, *, count: int = 1, apart: bool = False, **settings: str
+    directory: Path, *, count: int = 1, queues: str = "dispatch,default", **settings: str
 ) -> Iterator[list[Worker]]:
     """Start `count` workers, the first with beat; stop them at the end.
 
-    `apart`: two, one for each queue, as in production.
+    `queues` of each; "default dispatch" starts one for each, as in production.
     """
-    queues = ["default", "dispatch"] if apart else ["dispatch,default"] * count
     environment = os.environ | {"DATABASE_URL": database_url(), "DATABASE_POOL": "4"} | settings
     started = [
         Worker(
@@ -64,7 +63,7 @@ def workers(
             log=directory / f"worker{number}.log",
             queues=own,
         )
-        for number, own in enumerate(queues)
+        for number, own in enumerate(queues.split() * count)
     ]
     try:
         yield started

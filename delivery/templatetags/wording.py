@@ -4,7 +4,7 @@ from django import template
 
 from compliance.models import StandingState
 from delivery import wording
-from delivery.models import Delivery, IpState, PoolState
+from delivery.models import Delivery, Destination, IpState, PoolState
 from delivery.states import DeliveryState, MailingState
 
 register = template.Library()
@@ -43,6 +43,12 @@ def verb_words(code: str) -> str:
 @register.filter
 def actor_words(name: str) -> str:
     return wording.words_for(name, wording.ACTORS)
+
+
+@register.filter
+def group_words(group: Destination) -> str:
+    """A destination group's name; that of the catch-all in the page's language."""
+    return str(wording.DESTINATIONS.get(group.slug, group.name))
 
 
 @register.filter

@@ -229,3 +229,11 @@ def test_deliveries_that_expired_today_are_counted(
     assert "Expired today 1" in words(client_for(root).get("/"))
     settle(delivery, state="expired", reason="timeout", at=timezone.now() - timedelta(days=2))
     assert "Expired today 0" in words(client_for(root).get("/"))
+
+
+def test_the_catch_all_group_has_its_name_in_the_language_of_the_page(
+    root: Person, client_for: Open
+) -> None:
+    page = client_for(root).get("/destinations/").content.decode()
+    assert "その他" in page
+    assert ">Other<" not in page

@@ -234,6 +234,8 @@ def test_deliveries_that_expired_today_are_counted(
 def test_the_catch_all_group_has_its_name_in_the_language_of_the_page(
     root: Person, client_for: Open
 ) -> None:
+    root.language = "ja"
+    root.save(update_fields=["language"])
     page = client_for(root).get("/destinations/").content.decode()
     assert "その他" in page
     assert ">Other<" not in page

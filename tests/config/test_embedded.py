@@ -128,9 +128,11 @@ def test_servers_end_when_their_only_user_is_killed(var):
 def test_data_is_kept_when_everything_is_killed(var, capfd):
     with another_user(var) as user:
         query(var, "CREATE TABLE kept AS SELECT 42 AS answer")
-        for process in servers_of(var):
+        killed = servers_of(var)
+        for process in killed:
             process.kill()
         user.kill()
+    psutil.wait_procs(killed, timeout=20)  # a keeper that is dying still holds its lock
     with services(var, durable=False):
         assert query(var, "SELECT answer FROM kept") == (42,)
     assert "PostgreSQL was not shut down last time" in capfd.readouterr().err

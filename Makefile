@@ -12,7 +12,6 @@ PYTHON_INSTALLED := $(VENV)/.requirements-installed
 NODE_INSTALLED := node_modules/.installed
 VENDOR := static/vendor/LICENSES.txt
 CATALOGUES := $(wildcard locale/*/LC_MESSAGES/*.po)
-PACKAGES := config wire customers delivery compliance blacklist sandbox tests manage.py
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target words; do \

@@ -1,6 +1,6 @@
 """Flags that running workers look at: the route epoch and the lane marks. In Valkey; losing them
-loses no mail: an epoch that starts over is only one more look at the routes, and a lost lane mark
-lets two tasks share a lane, which claims keep apart.
+loses no mail: a new epoch is only one more look at the routes, and a lost lane mark lets two tasks
+share a lane, which claims keep apart.
 """
 
 import secrets

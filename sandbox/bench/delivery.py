@@ -19,11 +19,10 @@ from django.db import connection
 from django.utils import timezone
 
 from config import run as running
-from customers.models import Customer, RecipientList
+from customers.models import RecipientList
 from delivery import mailings, pools
 from delivery.drafts import Draft
 from delivery.models import (
-    Assignment,
     DkimKind,
     IpSegment,
     Mailing,
@@ -32,7 +31,7 @@ from delivery.models import (
     SendingDomain,
     SendingIp,
 )
-from sandbox.bench import postfix
+from sandbox.bench import crowds, postfix
 from sandbox.bench.processes import Meter, matching
 from sandbox.bench.result import Result
 from sandbox.bench.sinks import Sink, sink
@@ -97,38 +96,17 @@ class Platform:
         segment = IpSegment.objects.create(name="bench", network="127.0.10.0/24")
         for number in range(1, IPS + 1):
             SendingIp.objects.create(address=f"127.0.10.{number}", segment=segment, pool=pool)
-        self.customer = Customer.objects.create(name="Bench", slug="bench")
-        Assignment.objects.create(customer=self.customer, pool=pool)
-        self.few, self.many = (
-            RecipientList.objects.create(
-                customer=self.customer, name=name, fields=["name", "place"]
-            )
-            for name in ("few", "many")
-        )
-        self.draft = Draft(subject="", from_address="news@bench.example")
+        self.customer = crowds.customer("Bench", pool)
 
     def load(self, count: int, size: int) -> None:
         """`count` contacts, and a text of about `size` octets with two merge fields."""
-        self._fill(self.few, WARM_UP)
-        self._fill(self.many, count)
+        self.few = crowds.crowd(self.customer, WARM_UP, name="to warm up")
+        self.many = crowds.crowd(self.customer, count, name="to measure")
         line = "Thank you for reading this line of plain words to the end.\n"
         text = "Dear {{ name }} in {{ place }},\n" + line * max(1, size // len(line))
         self.draft = Draft(
             subject="News for {{ name }}", from_address="news@bench.example", text=text
         )
-
-    def _fill(self, people: RecipientList, count: int) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO customers_contact (recipient_list_id, customer_id, address, key,"
-                " domain, attributes, basis, status, created_at)"
-                " SELECT %s, %s, a, a, 'r.example',"
-                " jsonb_build_object('name', '山田 太郎' || n, 'place', '東京都'),"
-                " 'opt-in', 'active', now()"
-                " FROM (SELECT n, 'user' || n || '@r.example' a FROM generate_series(1, %s) n) s",
-                [people.pk, self.customer.pk, count],
-            )
-            cursor.execute("ANALYZE customers_contact")
 
     def send(self, people: RecipientList, worker: psutil.Process) -> dict[str, float]:
         """One mailing from stored recipients to recorded outcomes."""

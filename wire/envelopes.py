@@ -40,15 +40,6 @@ class Offers:
     pipelining: bool
     chunking: bool
 
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether an envelope may go out before the message of the letter before is answered.
-
-        Not with chunks: there the message goes with the envelope, and two would be uncertain at
-        once when the connection is lost.
-        """
-        return self.pipelining and not self.chunking
-
 
 def offers_of(client: aiosmtplib.SMTP) -> Offers:
     """Read the answer to EHLO (RFC 1870, 2920, 3030, 6152, 6531)."""
@@ -61,7 +52,7 @@ def offers_of(client: aiosmtplib.SMTP) -> Offers:
         eight_bit=offers("8bitmime"),
         utf8=offers("smtputf8"),
         pipelining=offers("pipelining"),
-        # Without pipelining a chunk would have to wait for the envelope: DATA serves as well.
+        # A host that does not let commands follow each other is spared this as well.
         chunking=offers("chunking") and offers("pipelining"),
     )
 

@@ -1,7 +1,9 @@
 """Commands and replies of transactions over one connection, paired and timed.
 
-Three ways to say the same: one command after the other, the envelope in one piece (RFC 2920), or
-envelope and message in one piece (RFC 3030). The next envelope may follow behind a message.
+Three ways to say the same: one command after the other, the envelope in one piece (RFC 2920) with
+DATA, or with the message as one chunk behind it (RFC 3030). The next envelope may follow behind a
+message. The message itself waits for its recipient's reply: a host that refuses the recipient and
+does not skip the chunk would take the message's text for commands.
 """
 
 import asyncio
@@ -33,27 +35,37 @@ class Exchange:
         self._policy = policy
         self._envelope_open = False
         self._reset_due = False
+        # A chunk is under way or was refused: what the host makes of its transaction is not said
+        # (RFC 3030 section 2), so a RSET goes before the next envelope.
+        self._chunk_open = False
 
     def announce(self, transaction: Transaction) -> None:
         """Write the envelope up to DATA, without waiting for anything."""
-        lines = [*envelope(transaction, self.offers), b"DATA"]
+        if self._chunk_open:
+            self.reset()
+        lines = [*envelope(transaction, self.offers)]
+        if not self._goes_as_chunk(transaction):
+            lines.append(b"DATA")
         self._write(transaction, lines, Phase.mail)
 
     async def transact(self, transaction: Transaction, behind: Callable[[], None]) -> End:
         """Bring an announced letter to its end. `behind` may announce the next one."""
         await self.clear()
-        if self.offers.chunking and len(transaction.message) <= AT_ONCE:
-            return await self._chunk(transaction)
-        ask = self._answers if self.offers.looks_ahead else self._ask
+        ask = self._answers if self.offers.pipelining else self._ask
         refused = await ask(transaction)
+        if refused is None and self._goes_as_chunk(transaction):
+            return await self._hand_over_chunk(transaction, behind)
         if refused is None:
             return await self._hand_over(transaction, behind)
         if refused.reply is not None and refused.reply.code == 421:
             self._stream.abort()
-        elif self.offers.looks_ahead:
+        elif self.offers.pipelining:
             self.reset()
             behind()
         return refused
+
+    def _goes_as_chunk(self, transaction: Transaction) -> bool:
+        return self.offers.chunking and len(transaction.message) <= AT_ONCE
 
     def reset(self) -> None:
         """Take back an envelope that came to nothing; `clear` reads the answer."""
@@ -61,11 +73,11 @@ class Exchange:
             self._stream.send(b"RSET\r\n", replies=1)
         except StreamBroken as error:
             raise Untried from error
-        self._reset_due, self._envelope_open = True, False
+        self._reset_due, self._envelope_open, self._chunk_open = True, False, False
 
     async def clear(self) -> None:
         """Have no reply due and no envelope open; Untried when the host does not play along."""
-        if self._envelope_open and not self.offers.looks_ahead:
+        if self._chunk_open or (self._envelope_open and not self.offers.pipelining):
             self.reset()
         if not self._reset_due:
             return
@@ -80,13 +92,14 @@ class Exchange:
     async def _answers(self, transaction: Transaction) -> End | None:
         """Read what the announced envelope got: the first refusal, or None."""
         refused: End | None = None
-        for phase in (Phase.mail, Phase.rcpt, Phase.data):
+        phases = (Phase.mail, Phase.rcpt, Phase.data)
+        for phase in phases[:2] if self._goes_as_chunk(transaction) else phases:
             reply = await self._hear(phase, transaction.talk)
             if refused is None and not is_good(phase, reply):
                 refused = refusal(phase, reply)
             if reply.code == 421:
                 return refused
-        if refused is not None and reply.code == 354:
+        if refused is not None and phase is Phase.data and reply.code == 354:
             # DATA was let through although nobody is to get it: end it empty (RFC 2920 3.1).
             self._write(transaction, [b"."], Phase.data)
             await self._hear(Phase.data, transaction.talk)
@@ -102,29 +115,18 @@ class Exchange:
                 return refusal(phase, reply)
         return None
 
-    async def _chunk(self, transaction: Transaction) -> End:
-        """Envelope and message in one piece; from then on a loss is uncertain."""
+    async def _hand_over_chunk(self, transaction: Transaction, behind: Callable[[], None]) -> End:
         message = transaction.message
-        lines = [*envelope(transaction, self.offers), f"BDAT {len(message)} LAST".encode()]
-        self._write(transaction, lines, Phase.mail, message=message)
+        self._envelope_open = False
+        command = f"BDAT {len(message)} LAST"
+        transaction.talk.said(command)
         transaction.talk.said(f"<{len(message)} octets>")
-        try:
-            end = await self._chunk_answers(transaction.talk)
-        except Broken as broke:
-            raise Broken(Phase.end_of_data, broke.reason, broke.reply) from None
-        self._envelope_open = end.phase is not Phase.end_of_data
-        return end
-
-    async def _chunk_answers(self, talk: Conversation) -> End:
-        end: End | None = None
-        for phase in (Phase.mail, Phase.rcpt, Phase.end_of_data):
-            reply = await self._hear(phase, talk)
-            if end is None and reply.code // 100 != 2:
-                end = refusal(phase, reply)
-            if reply.code == 421:
-                self._stream.abort()
-                break
-        return end or End(Verdict.accepted, Phase.end_of_data, "smtp-reply", reply)
+        self._put(b"%s\r\n%s" % (command.encode(), message), replies=1)
+        self._chunk_open = True
+        behind()
+        reply = await self._read(Phase.end_of_data, self._policy.data_timeout)
+        transaction.talk.heard(reply)
+        return self._ended(Phase.end_of_data, reply)
 
     async def _hand_over(self, transaction: Transaction, behind: Callable[[], None]) -> End:
         stuffed = dot_stuffed(transaction.message)
@@ -133,15 +135,20 @@ class Exchange:
         phase = Phase.end_of_data
         if len(stuffed) <= AT_ONCE:
             self._put(stuffed + b".\r\n", replies=1)
-            if self.offers.looks_ahead:
+            if self.offers.pipelining:
                 behind()
         else:
             phase = await self._pour(stuffed)
         reply = await self._read(phase, self._policy.data_timeout)
         transaction.talk.heard(reply)
+        return self._ended(phase, reply)
+
+    def _ended(self, phase: Phase, reply: Reply) -> End:
+        """What the reply to the message means; Phase.data when it came before the message's end."""
         if reply.code == 421 or phase is Phase.data:
             self._stream.abort()  # the host is leaving, or answered early and waits for the rest
         if reply.code // 100 == 2 and phase is Phase.end_of_data:
+            self._chunk_open = False
             return End(Verdict.accepted, phase, "smtp-reply", reply)
         return refusal(phase, reply)
 
@@ -159,13 +166,11 @@ class Exchange:
         self._put(b".\r\n", replies=0)
         return Phase.end_of_data
 
-    def _write(
-        self, transaction: Transaction, lines: list[bytes], phase: Phase, *, message: bytes = b""
-    ) -> None:
+    def _write(self, transaction: Transaction, lines: list[bytes], phase: Phase) -> None:
         for line in lines:
             transaction.talk.said(line.decode())
         self._envelope_open = True
-        self._put(b"\r\n".join([*lines, message]), replies=len(lines), phase=phase)
+        self._put(b"\r\n".join([*lines, b""]), replies=len(lines), phase=phase)
 
     def _put(self, data: bytes, *, replies: int, phase: Phase = Phase.data) -> None:
         try:

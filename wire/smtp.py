@@ -103,8 +103,8 @@ class Session:
             return transaction
         offers = self._exchange.offers
         transaction.end = obstacle(letter, transaction.message, offers)
-        if transaction.end is None and offers.looks_ahead:
-            with contextlib.suppress(Broken):  # `finish` will find it broken
+        if transaction.end is None and offers.pipelining:
+            with contextlib.suppress(Broken, Untried):  # `finish` will find it broken
                 self._exchange.announce(transaction)
         return transaction
 

@@ -106,17 +106,36 @@ async def test_chunks_carry_the_message_as_it_is():
 
 
 async def test_a_refused_recipient_of_a_chunk_is_refused_and_the_next_goes():
-    refusing = {"RCPT": ["550 5.1.1 no", "250 ok"], "BDAT": ["503 no", "250 ok"]}
+    refusing = {"RCPT": ["550 5.1.1 no", "250 ok"]}
     (first, second), script = await send(CHUNKING | refusing, letter(), letter("b@shop.example"))
     assert (first.verdict, first.phase) == (Verdict.refused, Phase.rcpt)
     assert second.verdict is Verdict.accepted
     assert script.lines.count("RSET") == 1
 
 
-@pytest.mark.parametrize("phase", ["MAIL", "RCPT", "BDAT"])
-async def test_a_chunk_that_was_sent_is_uncertain_when_the_connection_is_lost(phase):
+async def test_of_a_refused_recipient_the_host_hears_no_message():
+    """A host that does not skip a refused chunk would take its text for commands."""
+    message = b"Subject: x\r\n\r\nRSET\r\nMAIL FROM:<ceo@bank.example>\r\n"
+    outcome, script = await send(CHUNKING | {"RCPT": "550 5.1.1 no"}, letter(message=message))
+    assert outcome.phase is Phase.rcpt
+    assert not [line for line in script.lines if line.startswith(("BDAT", "MAIL FROM:<ceo"))]
+
+
+@pytest.mark.parametrize(
+    ("phase", "verdict"), [("MAIL", "deferred"), ("RCPT", "deferred"), ("BDAT", "uncertain")]
+)
+async def test_only_a_chunk_that_was_sent_is_uncertain_when_the_connection_is_lost(phase, verdict):
     outcome, _ = await send(CHUNKING | {phase: HANG_UP})
-    assert (outcome.verdict, outcome.reason) == (Verdict.uncertain, "connection-lost")
+    assert (outcome.verdict, outcome.reason) == (verdict, "connection-lost")
+
+
+async def test_the_next_envelope_follows_behind_a_chunk_and_a_reset():
+    async with hosts(CHUNKING | {"BDAT": ["552 5.3.4 no", "250 ok"]}) as (script, where):
+        post = await carry(letters(2), max_connections=1, **where)
+    assert post.verdicts == ["refused", "accepted"]
+    after = [line.split()[0] for line in script.lines[3:7]]
+    assert after == ["BDAT", "RSET", "MAIL", "RCPT"]
+    assert len(script.sessions) == 1
 
 
 async def test_421_to_a_chunk_defers_it():

@@ -1,11 +1,13 @@
 """The Celery application. Tasks take ids, call one verb and return nothing."""
 
 import os
+import sys
 import warnings
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_ready
+from celery.signals import task_postrun, worker_ready
+from django.db import connections
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -39,6 +41,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_lost_wait=1.0,  # until the place of a killed process is free again
 )
+# Celery would close the process's pool of connections after each task, under the hands of the
+# lanes that are on their way in other threads; `lend_connections` puts them back instead.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Queues by kind of waiting: tasks that wait for receivers do not stand before the others.
 app.conf.task_routes = {"delivery.tasks.send": {"queue": "dispatch"}}
@@ -49,3 +54,11 @@ app.autodiscover_tasks()
 def recover(**_: object) -> None:
     """What a crash left behind need not wait for beat."""
     app.send_task("delivery.tasks.return_leases")
+
+
+@task_postrun.connect
+def lend_connections(**_: object) -> None:
+    """What a task used goes back into the pool, where it is checked before it is used again."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:  # a task called by a test, inside its transaction
+            connection.close()

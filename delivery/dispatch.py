@@ -21,17 +21,20 @@ from delivery import (
     flood,
     holds,
     lanes,
-    live,
+    marks,
     outcomes,
     sorting,
     turns,
 )
 from delivery.claims import Claimed
 from delivery.complaints import Complaints
+from delivery.crew import Berth
 from delivery.destinations import OTHER
 from delivery.engine import Engine
+from delivery.known import Known
 from delivery.leases import Lease
-from delivery.recorder import Recorder, patiently
+from delivery.marks import Errand
+from delivery.recorder import Recorder, lend_connection, patiently
 from delivery.routing import Ip
 from delivery.sorting import Sorting
 from delivery.turns import Turn
@@ -48,36 +51,41 @@ log = logging.getLogger(__name__)
 class Batch:
     """One claimed batch on its route."""
 
-    lane: lanes.Lane
+    errand: Errand
+    berth: Berth
+    known: Known  # the routes by which it was claimed
     turn: Turn
-    epoch: str  # of the routes by which it was claimed
     ip: Ip
     pool_ips: Sequence[Ip]
     lease: Lease
     mailings: dict[int, lanes.Active]
     claimed: Sequence[Claimed]
 
+    @property
+    def lane(self) -> lanes.Lane:
+        return self.errand.lane
 
-def sweep(*, engine: Engine, now: datetime) -> list[lanes.Lane]:
-    """The lanes with due mail whose task is not under way yet; they are marked as taken."""
+
+def sweep(*, engine: Engine, now: datetime) -> list[Errand]:
+    """Errands for the lanes with due mail that have none under way yet; they are marked."""
     engine.keep_partitions(now)
-    mailings, table = lanes.active(), engine.table()
+    mailings, table = lanes.active(), engine.known().table
     pairs = lanes.due(mailings, now=now)
     closed = holds.closed(table, [destination for _, destination in pairs], now=now)
     plan, held = lanes.plan(mailings, pairs, table, closed)
     for mailing_id, hold in held.items():
         log.info("Mailing %s waits: %s", mailing_id, hold.reason)
-    return [lane for lane in plan if live.take_lane(lane.name, "sweep")]
+    return [errand for lane in plan if (errand := marks.take(lane)) is not None]
 
 
-def run_lane(*, engine: Engine, lane: lanes.Lane) -> int:
+def run_lane(*, engine: Engine, errand: Errand, berth: Berth) -> int:
     """Claim one batch for the lane, carry it, record every outcome. How many were claimed."""
-    now = timezone.now()
-    with turns.turn(lane, ip_id=lane.ip_id, facts=engine.facts(), now=now) as turn:
+    now, lane, known = timezone.now(), errand.lane, engine.known()
+    with turns.turn(lane, ip_id=lane.ip_id, facts=known.facts, now=now) as turn:
         if not turn.share:
-            live.rest_lane(lane.name, turn.wait)
+            marks.rest(errand, turn.wait)
             return 0
-        batch = _claim(engine, lane, turn, now)
+        batch = _claim(known, errand, berth, turn, now)
         if batch is None:
             return 0
         kept = _without_flood(batch, _without_suppressed(batch, now), now)
@@ -87,8 +95,8 @@ def run_lane(*, engine: Engine, lane: lanes.Lane) -> int:
     return len(batch.claimed)
 
 
-def _claim(engine: Engine, lane: lanes.Lane, turn: Turn, now: datetime) -> Batch | None:
-    table = engine.table()
+def _claim(known: Known, errand: Errand, berth: Berth, turn: Turn, now: datetime) -> Batch | None:
+    lane, table = errand.lane, known.table
     pool = table.pools.get(lane.pool_id)
     ip = next((ip for ip in pool.ips if ip.id == lane.ip_id), None) if pool else None
     if pool is None or ip is None:  # it left the pool since the sweep
@@ -109,7 +117,7 @@ def _claim(engine: Engine, lane: lanes.Lane, turn: Turn, now: datetime) -> Batch
     )
     by_id = {mailing.id: mailing for mailing in mailings}
     lease = Lease(token=token, ids=[item.id for item in claimed])
-    return Batch(lane, turn, engine.epoch, ip, pool.ips, lease, by_id, claimed)
+    return Batch(errand, berth, known, turn, ip, pool.ips, lease, by_id, claimed)
 
 
 def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
@@ -147,13 +155,14 @@ def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
     unreached = _carry_from(engine, batch, batch.ip, batch.turn, kept, is_last=other is None)
     if other is None or not unreached:
         return
-    with turns.turn(batch.lane, ip_id=other.id, facts=engine.facts(), now=timezone.now()) as turn:
+    facts = batch.known.facts
+    with turns.turn(batch.lane, ip_id=other.id, facts=facts, now=timezone.now()) as turn:
         if turn.connections:
             _carry_from(engine, batch, other, turn, unreached, is_last=True)
         else:
             ids = [item.id for item in unreached]
             patiently(lambda: claims.give_back(ids=ids, token=batch.lease.token))
-            live.rest_lane(batch.lane.name, turns.LONGEST_WAIT)
+            marks.rest(batch.errand, turns.LONGEST_WAIT)
 
 
 def _other_family(batch: Batch) -> Ip | None:
@@ -170,9 +179,9 @@ def _carry_from(
     by_id = {item.id: item for item in items}
     unreached: list[Claimed] = []
     carrier = outcomes.Carrier(batch.lane.pool_id, ip.id, ip.address, ip.helo)
-    watch = Watch(lane=batch.lane.name, epoch=batch.epoch, lease=batch.lease, goes_on=turn.goes_on)
+    watch = _watch(batch, turn)
     complaints = Complaints(ip_id=ip.id, destination=batch.lane.destination, stop=watch.stop)
-    patterns = engine.facts().patterns if batch.lane.destination == OTHER else {}
+    patterns = batch.known.facts.patterns if batch.lane.destination == OTHER else {}
     found = Sorting(patterns)
     with Recorder(carrier=carrier, lease=batch.lease) as recorder:
 
@@ -190,8 +199,9 @@ def _carry_from(
             batch.turn.spend(item.customer_id)
             complaints.hear(domain=letter.domain, category=result.category, outcome=outcome)
 
-        letters = [_letter(engine, batch, item) for item in items]
+        letters = [_letter(batch, item) for item in items]
         courier = _courier(engine, batch, ip, turn, found)
+        lend_connection()
         untried = engine.run(watch.over(courier.carry, letters, report))
     rate, seconds = turn.limits.rate.per_second, turn.seconds
     patiently(
@@ -201,10 +211,20 @@ def _carry_from(
     return unreached
 
 
+def _watch(batch: Batch, turn: Turn) -> Watch:
+    return Watch(
+        errand=batch.errand,
+        epoch=batch.known.epoch,
+        lease=batch.lease,
+        goes_on=lambda: batch.berth.goes_on() and turn.goes_on(),
+        leave=batch.berth.leave,
+    )
+
+
 def _courier(engine: Engine, batch: Batch, ip: Ip, turn: Turn, found: Sorting) -> Courier:
     alone = {} if batch.lane.destination == OTHER else {"sessions": turn.connections}
     return engine.courier(
-        batch.lane.pool_id,
+        batch.known.pool(batch.lane.pool_id),
         ip,
         connections=turn.connections,
         letters=turn.limits.messages_per_connection,
@@ -214,25 +234,25 @@ def _courier(engine: Engine, batch: Batch, ip: Ip, turn: Turn, found: Sorting) -
     )
 
 
-def _letter(engine: Engine, batch: Batch, item: Claimed) -> Letter:
+def _letter(batch: Batch, item: Claimed) -> Letter:
     address = parse(item.address)
-    domain = engine.pool(batch.lane.pool_id).domain
+    domain = batch.known.pool(batch.lane.pool_id).domain
     return Letter(
         key=item.id,
         sender=composition.envelope_sender(item.id, domain),
         recipient=address.mailbox,
         domain=address.domain,
-        build=_builder(engine, batch.lane.pool_id, item),
+        build=_builder(batch.known, batch.lane.pool_id, item),
         needs_smtputf8=address.needs_smtputf8,
         tls=TlsMode.required if batch.mailings[item.mailing_id].needs.tls else None,
     )
 
 
-def _builder(engine: Engine, pool_id: int, item: Claimed) -> Callable[[], bytes]:
+def _builder(known: Known, pool_id: int, item: Claimed) -> Callable[[], bytes]:
     """Renders on demand. What comes from the database is read here: not inside the event loop."""
     try:
         composer = composition.composer(item.mailing_id)
-        signers = engine.signers(pool_id)
+        signers = known.signers(pool_id)
     except Exception as error:  # noqa: BLE001 - one bad mailing must not take the lane's others down
         return _failing(item, error)
     recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at)

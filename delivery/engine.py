@@ -1,10 +1,12 @@
 """What a worker process keeps from task to task: the event loop, the resolver, routes and keys.
 
-Made on first use, after the fork, and thrown away with the process.
+Made on first use, after the fork, and thrown away with the process. The loop has a thread of its
+own; the lanes' threads hand it what goes over the network, and wait without holding anything up.
 """
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -14,9 +16,8 @@ import dns.resolver
 import uvloop
 from django.conf import settings
 
-from delivery import composition, facts, live, partitions, routing, tls_policies
+from delivery import known, live, partitions, routing, tls_policies
 from delivery.models import Pool
-from wire import dkim
 from wire.courier import Courier
 from wire.dns import Resolver, is_loopback
 from wire.letters import Policy, Relay, Source, TlsMode
@@ -30,49 +31,48 @@ MOST_SESSIONS = 50
 
 
 class Engine:
-    """One per worker process. Not shared between threads."""
+    """One per worker process, shared by the threads of its lanes."""
 
     def __init__(self) -> None:
-        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self._lock = threading.RLock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._resolver: Resolver | None = None
         self._contexts = Contexts(settings.TLS_AUTHORITIES)
         self._policies: Policies | None = None
-        self._epoch = ""
+        self._known: known.Known | None = None
         self._partitions_of: date | None = None
-        self._table: routing.Table | None = None
-        self._facts: facts.Facts | None = None
-        self._pools: dict[int, Pool] = {}
-        self._signers: dict[int, tuple[dkim.Signer, ...]] = {}
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run on the loop that stays: caches and timers of earlier tasks live on."""
-        return self._runner.run(coroutine)
+        """Run on the loop that stays: caches and timers of earlier batches live on. Waits."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop()).result()
 
     def close(self) -> None:
         """End the loop; for tests and for the end of the process."""
-        self._runner.close()
+        if self._loop is None or self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._loop = self._thread = None
 
-    @property
-    def epoch(self) -> str:
-        """The route epoch that `table` and the pools were read at."""
-        return self._epoch
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = uvloop.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="network", daemon=True
+                )
+                self._thread.start()
+            return self._loop
 
-    def table(self) -> routing.Table:
-        """The routes, read again when the epoch has moved."""
+    def known(self) -> known.Known:
+        """Routes, limits and keys; read again when the epoch has moved."""
         epoch = live.epoch()
-        if self._table is None or epoch != self._epoch:
-            self._table, self._epoch = routing.table(), epoch
-            self._facts = None
-            self._pools.clear()
-            self._signers.clear()
-        return self._table
-
-    def facts(self) -> facts.Facts:
-        """Limits, shares and warm-ups, read again when the epoch has moved."""
-        self.table()
-        if self._facts is None:
-            self._facts = facts.read()
-        return self._facts
+        with self._lock:
+            if self._known is None or self._known.epoch != epoch:
+                self._known = known.read(epoch)
+            return self._known
 
     def keep_partitions(self, now: datetime) -> None:
         """Once a day, also after a long stop: without its partition no attempt can be recorded."""
@@ -81,20 +81,9 @@ class Engine:
             partitions.ensure(now=now, ahead=settings.PARTITION_DAYS_AHEAD)
             self._partitions_of = today
 
-    def pool(self, pool_id: int) -> Pool:
-        if pool_id not in self._pools:
-            self._pools[pool_id] = Pool.objects.select_related("domain", "relay").get(pk=pool_id)
-        return self._pools[pool_id]
-
-    def signers(self, pool_id: int) -> tuple[dkim.Signer, ...]:
-        """The DKIM signers of a pool's domain, keys parsed once."""
-        if pool_id not in self._signers:
-            self._signers[pool_id] = composition.signers(self.pool(pool_id).domain)
-        return self._signers[pool_id]
-
     def courier(
         self,
-        pool_id: int,
+        pool: Pool,
         ip: routing.Ip,
         *,
         connections: int,
@@ -104,7 +93,6 @@ class Engine:
         admits: Callable[[str, Sequence[str]], bool] | None = None,
     ) -> Courier:
         """A courier from one IP; bounds are the destination's (see wire.letters.Policy)."""
-        pool = self.pool(pool_id)
         policy = Policy(
             port=settings.SMTP_PORT,
             tls=TlsMode(pool.tls),
@@ -130,21 +118,26 @@ class Engine:
         )
 
     def _resolve(self) -> Resolver:
-        if self._resolver is None:
-            servers = settings.DNS_SERVERS or _system_nameservers()
-            # What a nameserver of this very machine says of DNSSEC nobody can have changed.
-            own = all(is_loopback(address) for address, _ in servers)
-            self._resolver = Resolver(
-                servers,
-                loopback_only=settings.LOOPBACK_ONLY,
-                validating=settings.DNS_VALIDATING or own,
-            )
-        return self._resolver
+        with self._lock:
+            if self._resolver is None:
+                self._resolver = self._new_resolver()
+            return self._resolver
+
+    def _new_resolver(self) -> Resolver:
+        servers = settings.DNS_SERVERS or _system_nameservers()
+        # What a nameserver of this very machine says of DNSSEC nobody can have changed.
+        own = all(is_loopback(address) for address, _ in servers)
+        return Resolver(
+            servers,
+            loopback_only=settings.LOOPBACK_ONLY,
+            validating=settings.DNS_VALIDATING or own,
+        )
 
     def _sts(self) -> Policies:
-        if self._policies is None:
-            self._policies = tls_policies.policies(self._resolve(), self._contexts)
-        return self._policies
+        with self._lock:
+            if self._policies is None:
+                self._policies = tls_policies.policies(self._resolve(), self._contexts)
+            return self._policies
 
 
 def _system_nameservers() -> list[tuple[str, int]]:

@@ -20,6 +20,11 @@ def key_of(priority: int) -> str:
     return f"{_PREFIX}{_QUEUE}{_MARK}{priority}" if priority else f"{_PREFIX}{_QUEUE}"
 
 
+def express_waits() -> bool:
+    """Whether transactional mail waits for a worker."""
+    return bool(live.connection().llen(key_of(EXPRESS)))
+
+
 def should_give_way(*, seconds: float) -> bool:
     """Whether a bulk batch that has run for so long should end, since others wait.
 

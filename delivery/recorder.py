@@ -56,6 +56,7 @@ class Recorder:
         self._thread = threading.Thread(target=self._work, name="recorder")
 
     def __enter__(self) -> Self:
+        lend_connection()  # a thread that waits for another one must not hold what that one needs
         self._thread.start()
         self._is_ready.wait()
         if self._error is not None:
@@ -81,6 +82,7 @@ class Recorder:
     def _work(self) -> None:
         try:
             patiently(connection.ensure_connection, seconds=self._patience)
+            lend_connection()
             self._is_ready.set()
             while self._flush():
                 pass
@@ -98,6 +100,7 @@ class Recorder:
         self._journal.delete([noted.place for noted in batch if noted.place is not None])
         if goes_on and not self._lease.due_in():
             patiently(self._lease.renew, seconds=self._patience)
+        lend_connection()
         return goes_on
 
     def _record(self, results: list[outcomes.Result]) -> None:
@@ -122,6 +125,12 @@ class Recorder:
                 ends = 0.0
             batch.append(noted)
         return batch, True
+
+
+def lend_connection() -> None:
+    """Put this thread's connection back into the pool: nobody needs it while the network works."""
+    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+        connection.close()
 
 
 def patiently(work: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:

@@ -1,41 +1,73 @@
 """Celery's face: ids in, one verb, nothing out. Retrying mail is a column, not Celery's retry."""
 
 import dataclasses
+from functools import partial
 
 from celery import shared_task
+from celery.signals import worker_process_shutdown
 from django.conf import settings
 from django.utils import timezone
 
-from delivery import closing, dispatch, lanes, live, mailings, partitions, queues, recovery
+from delivery import closing, dispatch, lanes, mailings, marks, partitions, queues, recovery
+from delivery.crew import Berth, crew
 from delivery.engine import engine
+from delivery.marks import Errand
 
 
 @shared_task(soft_time_limit=60)
 def sweep(**_: object) -> None:
     """Send a task to every lane with due mail."""
-    for lane in dispatch.sweep(engine=engine(), now=timezone.now()):
-        _enqueue(lane)
+    for errand in dispatch.sweep(engine=engine(), now=timezone.now()):
+        _enqueue(errand)
 
 
-def _enqueue(lane: lanes.Lane) -> None:
+def _enqueue(errand: Errand) -> None:
     send.apply_async_on_commit(  # type: ignore[attr-defined]
-        kwargs=dataclasses.asdict(lane),
-        priority=queues.EXPRESS if lane.is_express else queues.BULK,
+        kwargs={**dataclasses.asdict(errand.lane), "mark": errand.mark},
+        priority=queues.EXPRESS if errand.lane.is_express else queues.BULK,
     )
 
 
-@shared_task(soft_time_limit=1800)
+@shared_task
 def send(
-    *, pool_id: int, ip_id: int, destination: str, share: int, is_express: bool = False, **_: object
+    *,
+    pool_id: int,
+    ip_id: int,
+    destination: str,
+    share: int,
+    is_express: bool,
+    mark: str,
+    **_: object,
 ) -> None:
-    """Work on one lane; go on with another task while it has mail."""
-    lane = lanes.Lane(pool_id, ip_id, destination, share, is_express)
+    """Hand one lane to this process's crew; back into the queue if something urgent waits."""
+    errand = Errand(lanes.Lane(pool_id, ip_id, destination, share, is_express), mark)
+    is_taken = crew().take_on(
+        partial(_work, errand), urgent=is_express, may_wait=partial(_may_wait, errand)
+    )
+    if not is_taken and marks.wait(errand):
+        _enqueue(errand)
+
+
+def _may_wait(errand: Errand) -> bool:
+    return marks.wait(errand) and (errand.lane.is_express or not queues.express_waits())
+
+
+def _work(errand: Errand, berth: Berth) -> None:
+    """One batch; the next one is a new task, behind those of the others."""
+    if not marks.start(errand):
+        return
     try:
-        claimed = dispatch.run_lane(engine=engine(), lane=lane)
+        claimed = dispatch.run_lane(engine=engine(), errand=errand, berth=berth)
     finally:
-        live.leave_lane(lane.name)
-    if claimed and live.take_lane(lane.name, "send"):
-        _enqueue(lane)
+        marks.leave(errand)
+    if claimed and not berth.is_left and (again := marks.take(errand.lane)):
+        _enqueue(again)
+
+
+@worker_process_shutdown.connect
+def end_lanes(**_: object) -> None:
+    """A process ends when what it has under way is recorded."""
+    crew().end()
 
 
 @shared_task

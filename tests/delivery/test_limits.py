@@ -202,5 +202,6 @@ def test_the_broker_names_its_lists_as_we_look_for_them(valkey: Any) -> None:
 
     for priority in (queues.EXPRESS, queues.BULK):
         lane = {"pool_id": 1, "ip_id": 1, "destination": "other", "share": 1}
-        tasks.send.apply_async(kwargs=lane, priority=priority)
+        errand = {**lane, "is_express": False, "mark": "x"}
+        tasks.send.apply_async(kwargs=errand, priority=priority)
         assert valkey.llen(queues.key_of(priority)) == 1

@@ -102,7 +102,12 @@ def test_no_letter_is_begun_while_nothing_can_be_recorded(
     valkey: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = results()
-    unreachable = SimpleNamespace(ensure_connection=away, close=lambda: None, in_atomic_block=False)
+    unreachable = SimpleNamespace(
+        ensure_connection=away,
+        close=lambda: None,
+        in_atomic_block=False,
+        settings_dict={"OPTIONS": {}},
+    )
     monkeypatch.setattr(recorder, "connection", unreachable)
     with pytest.raises(OperationalError):
         recording(made, patience=0.1).__enter__()

@@ -41,14 +41,14 @@ def engine(box: Sandbox, valkey: Any, transactional_db: None) -> "Iterator[Engin
 @pytest.fixture
 def work(engine: "Engine") -> Callable[[], int]:
     """One round of a worker: sweep, run every lane once, close; how many were claimed."""
-    from delivery import closing, dispatch, live
+    from delivery import closing, dispatch
+    from tests.support.lanes import carry
 
     def round_of_work() -> int:
         now = timezone.now()
         claimed = 0
-        for lane in dispatch.sweep(engine=engine, now=now):
-            claimed += dispatch.run_lane(engine=engine, lane=lane)
-            live.leave_lane(lane.name)
+        for errand in dispatch.sweep(engine=engine, now=now):
+            claimed += carry(engine, errand)
         closing.close_cancelled(now=now)
         closing.expire_overdue(now=now)
         closing.finish(now=now)

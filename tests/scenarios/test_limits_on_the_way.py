@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from customers.models import AuditEntry, Customer
-from delivery import dispatch, flood, lanes, limits, live, quotas, warmup, windows
+from delivery import dispatch, flood, lanes, limits, quotas, warmup, windows
 from delivery.engine import Engine
 from delivery.models import (
     Assignment,
@@ -21,6 +21,7 @@ from delivery.models import (
     SlowDown,
 )
 from sandbox.internet import Sandbox
+from tests.support.lanes import carry
 from tests.support.platform import DRAFT, make_customer, make_list, make_mailing, make_pool
 
 Work = Callable[[], int]
@@ -113,9 +114,8 @@ def test_a_rate_bounds_a_batch_and_a_spent_bucket_lets_the_lane_rest(
 ) -> None:
     limit("other", recipients_per_hour=1800)  # one each two seconds
     send(customer, many(5))
-    [lane] = dispatch.sweep(engine=engine, now=timezone.now())
-    assert dispatch.run_lane(engine=engine, lane=lane) == 0
-    live.leave_lane(lane.name)
+    [errand] = dispatch.sweep(engine=engine, now=timezone.now())
+    assert carry(engine, errand) == 0
     assert dispatch.sweep(engine=engine, now=timezone.now()) == []  # it rests
     assert states() == {"queued": 5}
 
@@ -165,8 +165,8 @@ def test_transactional_mail_has_lanes_of_its_own_that_come_first(
     send(customer, many(3))
     send(customer, many(1), **TRANSACTIONAL)
     found = dispatch.sweep(engine=engine, now=timezone.now())
-    assert [lane.is_express for lane in found] == [True, False]
-    assert dispatch.run_lane(engine=engine, lane=found[0]) == 1
+    assert [errand.lane.is_express for errand in found] == [True, False]
+    assert carry(engine, found[0]) == 1
     kinds = Delivery.objects.filter(state="accepted").values_list("mailing__kind", flat=True)
     assert list(kinds) == ["transactional"]
 
@@ -191,11 +191,11 @@ def test_no_batch_begins_while_another_holds_all_connections(
 
     limit("other", max_connections=1)
     send(customer, many(3))
-    [lane] = dispatch.sweep(engine=engine, now=timezone.now())
-    held = connections.take(name=f"{lane.ip_id}:other", most=1)
-    assert dispatch.run_lane(engine=engine, lane=lane) == 0
+    [errand] = dispatch.sweep(engine=engine, now=timezone.now())
+    held = connections.take(name=f"{errand.lane.ip_id}:other", most=1)
+    assert carry(engine, errand) == 0
     connections.leave(held)
-    assert dispatch.run_lane(engine=engine, lane=lane) == 3
+    assert carry(engine, errand) == 3
 
 
 def test_a_lane_of_an_unknown_group_has_the_defaults() -> None:

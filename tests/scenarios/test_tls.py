@@ -126,7 +126,6 @@ def test_the_pool_says_which_version_of_tls_is_the_least(
     pool.tls_minimum = "TLSv1.3"
     pool.save(update_fields=["tls_minimum"])
     live.announce()
-    engine.table()
     ip = Ip(pool.ips.get().pk, "127.0.10.1", "mx.example", 10)
-    courier = engine.courier(pool.pk, ip, connections=1, letters=1)
+    courier = engine.courier(engine.known().pool(pool.pk), ip, connections=1, letters=1)
     assert courier._terms.policy.tls_minimum is ssl.TLSVersion.TLSv1_3

@@ -1,0 +1,106 @@
+"""The reply of a server, picked out of what a report says about it, and what it means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from wire.outcomes import Phase
+from wire.replies import Verdict, classify
+
+LONGEST: Final = 2000  # characters of a diagnostic that are kept and judged
+
+# A reply line: code, separator, perhaps an enhanced code. Not a year, a port or a part of an IP.
+_REPLY: Final = re.compile(
+    r"(?:^|[\s:;'\"(<>|,#\[])(?P<code>[45][0-5]\d)(?:[- ]|\s?[-:;,]\s?|#|\s\(|\Z)"
+    r"(?:\s{0,4}[('\"#]{0,2}(?P<enhanced>[45]\.\d{1,3}\.\d{1,3})(?![\d.]))?"
+)
+_GLUED: Final = re.compile(r"\.\.\.(?=[^\s.])")  # "user@example.com...User unknown"
+_ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_GENERIC: Final = re.compile(r"[245]\.0\.0\Z")
+_STATUS: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+# Where the attempt stood, in the words of mailers; the first that is found counts.
+_PHASES: Final = tuple(
+    (re.compile(words, re.IGNORECASE), phase)
+    for words, phase in (
+        (r"end of (?:message|data)|final DATA|DATA_END|\[BODY\]|<CRLF>\.", Phase.end_of_data),
+        (r"RCPT[ _]TO|\bRCPT\b|recipient (?:rejected|refused)", Phase.rcpt),
+        (r"\b(?-i:DATA)\b", Phase.data),
+        (r"MAIL[ _]FROM|MAIL command", Phase.mail),
+        (r"\b(?:EHLO|HELO)\b", Phase.ehlo),
+        (r"STARTTLS|TLS handshake", Phase.starttls),
+        (r"initial (?:connection|greeting)|banner|refused to talk to me|greeting", Phase.banner),
+        (
+            r"connect(?:ion)?\b.{0,40}(?:timed out|refused|reset|unreachable)|no route to host",
+            Phase.connect,
+        ),
+    )
+)
+
+
+# A transcript: what was said to the server before it refused.
+_SAID: Final = re.compile(
+    r"^\s{0,8}(?:>>>|-->|Sent <<<|hMailServer sent:)\s{0,3}(DATA|RCPT|MAIL|EHLO|HELO|\.)",
+    re.MULTILINE,
+)
+_IN_REPLY: Final = re.compile(r"in reply to .{2,30}? command|SMTP command\s{1,4}[A-Z]{4}")
+# Sendmail sends RCPT and DATA at once, and shows the last: this is how recipients were refused.
+_NO_RECIPIENT: Final = re.compile(r"need RCPT|no valid recipients|\b503 ", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """`code` is None where no reply is quoted; `status` "" where no enhanced code is known."""
+
+    text: str
+    code: int | None
+    status: str
+    verdict: Verdict
+
+
+def of(text: str, *, status: str = "", context: str = "", mx: str = "") -> Diagnosis:
+    """Judge what was said about one recipient.
+
+    `status` is the report's own field, `context` the words around, which help where `text` alone
+    says nothing that is known, `mx` the host that said it.
+    """
+    text = _GLUED.sub("... ", " ".join(text.split()))[:LONGEST]
+    found = _REPLY.search(text)
+    code = int(found["code"]) if found else None
+    quoted = found["enhanced"] if found and found["enhanced"] else _first_enhanced(text)
+    status = known_status(status)
+    enhanced = quoted if quoted and (not status or _GENERIC.match(status)) else status
+    verdict = classify(_phase(text, context), code, enhanced, text, mx=mx or None)
+    if context and verdict.category == "unclassified":
+        whole = " ".join(context.split())[:LONGEST]
+        wider = classify(_phase(text, context), code, enhanced, whole, mx=mx or None)
+        verdict = wider if wider.category != "unclassified" else verdict
+    return Diagnosis(text, code, enhanced, verdict)
+
+
+def known_status(value: str) -> str:
+    """A Status field as an enhanced code without leading zeros (RFC 3463), "" if it is none."""
+    found = _STATUS.match(value)
+    return f"{found[1]}.{int(found[2])}.{int(found[3])}" if found else ""
+
+
+def has_reply(text: str) -> bool:
+    return _REPLY.search(text) is not None
+
+
+def _first_enhanced(text: str) -> str:
+    found = _ENHANCED.search(text)
+    return found[1] if found else ""
+
+
+def _phase(text: str, context: str) -> Phase:
+    """Where the attempt stood; recipient commands are by far the commonest place of a refusal."""
+    asked = _IN_REPLY.search(context)
+    for words, phase in _PHASES:
+        if words.search(text) or (asked and words.search(asked[0])):
+            return phase
+    said = _SAID.findall(context)
+    if said and said[-1] in {"DATA", "."}:
+        return Phase.rcpt if _NO_RECIPIENT.search(context) else Phase.end_of_data
+    return Phase.mail if said and said[-1] == "MAIL" else Phase.rcpt

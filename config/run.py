@@ -1,4 +1,4 @@
-"""The whole product on one machine: pages, workers and beat under one supervisor."""
+"""The whole product on one machine: pages, workers, intake and beat under one supervisor."""
 
 import errno
 import socket
@@ -24,7 +24,7 @@ CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
 
 
 class PortTaken(Exception):
-    """The web port cannot be used; the text says who may hold it and what to do."""
+    """A port of ours cannot be used; the text says who may hold it and what to do."""
 
 
 def make_ready() -> None:
@@ -33,6 +33,7 @@ def make_ready() -> None:
     Raises PortTaken first of all: nobody should wait for a start that cannot succeed.
     """
     require_port(settings.WEB_HOST, settings.WEB_PORT)
+    require_port(settings.INTAKE_HOST, settings.INTAKE_PORT, setting="INTAKE_PORT")
     call_command("migrate", verbosity=0, interactive=False)
     static_files.collect()
 
@@ -42,7 +43,7 @@ def run(
     *,
     until: Callable[[], bool] | None = None,
 ) -> int:
-    """Runs web, worker, sender, beat and the given processes; returns the exit code.
+    """Runs web, worker, sender, intake, beat and the given processes; returns the exit code.
 
     `until` is asked twice a second from a thread of its own; once it is true all programs are
     ended and the code is 0, as after Ctrl-C and SIGTERM. 1: a program ended by itself.
@@ -67,6 +68,7 @@ def own_processes() -> dict[str, list[str]]:
         ],
         "worker": celery_worker("worker", queues="default", processes=WORKER_PROCESSES),
         "sender": celery_worker("sender", queues="dispatch", processes=settings.WORKERS),
+        "intake": [sys.executable, "manage.py", "intake"],
         "beat": [*CELERY, "beat"],
     }
 
@@ -83,19 +85,22 @@ def bind_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def require_port(host: str, port: int) -> None:
-    """Raises PortTaken unless the web server will be able to listen there."""
+def require_port(host: str, port: int, *, setting: str = "WEB_PORT") -> None:
+    """Raises PortTaken unless a server will be able to listen there; `setting` chooses the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise PortTaken(port_sentence(host, port, error, holder=holder_of(port))) from None
+            sentence = port_sentence(host, port, error, holder=holder_of(port), setting=setting)
+            raise PortTaken(sentence) from None
 
 
-def port_sentence(host: str, port: int, error: OSError, *, holder: str) -> str:
-    way_out = f"start with another one, for example WEB_PORT={port + 1 if port < 65535 else 8000}"
+def port_sentence(
+    host: str, port: int, error: OSError, *, holder: str, setting: str = "WEB_PORT"
+) -> str:
+    way_out = f"start with another one, for example {setting}={port + 1 if port < 65535 else 8000}"
     if error.errno == errno.EADDRINUSE:
         who = f" by {holder}" if holder else ", perhaps by another `make demo` or `make run`"
         return f"Port {port} on {host} is taken{who}: stop that, or {way_out}."

@@ -15,6 +15,14 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     "close mailings": {"task": "delivery.tasks.close", "schedule": 2.0},
     # What a dead worker left in the journal is in Valkey only until then.
     "return leases of dead workers": {"task": "delivery.tasks.return_leases", "schedule": 3.0},
+    # Bounces and complaints count within seconds: the next mail to the address may be due.
+    "read reports": {"task": "delivery.tasks.read_reports", "schedule": 1.0},
+    # Pages and thresholds read what is not added up yet as well: it only must not pile up.
+    "add up counts": {"task": "delivery.tasks.count", "schedule": 30.0},
+    # As fine as the buckets that the rates are read from.
+    "watch customers' rates": {"task": "delivery.tasks.watch_rates", "schedule": 300.0},
+    # Days matter, not minutes.
+    "forget old counts": {"task": "delivery.tasks.forget", "schedule": 3600.0},
     # Imports that a crash cut short; others find them taken.
     "resume imports": {"task": "customers.tasks.run_unfinished", "schedule": 60.0},
     # Made a week ahead, so a day's outage of beat costs nothing.

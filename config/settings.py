@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from config import embedded, logs
 from config.agreement import disagreement
 from config.environment import Environment, broker_address, stop
+from config.mail_settings import *  # noqa: F403  reports coming in, the platform's own mail
 from config.schedule import SCHEDULE
 
 env = Environment(os.environ, fail=stop)
@@ -243,16 +244,6 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people are invited: whoever invites vouch
 ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Hatobin"
-
-# The platform's own mail to its people (password reset). Without a host it is only printed.
-EMAIL_HOST = env.text("EMAIL_HOST")
-EMAIL_PORT = env.integer("EMAIL_PORT", 25, minimum=1, maximum=65535)
-EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
-EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
-EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", default=False)
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
-EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "hatobin@localhost")
 
 # --- security -------------------------------------------------------------------------------
 

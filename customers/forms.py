@@ -1,9 +1,13 @@
-"""What people type in about lists and imports."""
+"""What people type in about lists, imports and suppressions."""
+
+from datetime import datetime
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from customers.models import Basis, ContactStatus
+from customers import suppression_files
+from customers.models import Basis, ContactStatus, SuppressionReason
+from wire.addresses import InvalidAddress, parse
 
 
 class ListForm(forms.Form):
@@ -38,3 +42,59 @@ class ContactFilter(forms.Form):
         required=False,
         choices=[("", gettext_lazy("All")), *ContactStatus.choices],
     )
+
+
+class SuppressionForm(forms.Form):
+    """One address that must not be mailed."""
+
+    address = forms.CharField(label=gettext_lazy("Address"), max_length=320)
+    note = forms.CharField(label=gettext_lazy("Reason"), max_length=300)
+    until = forms.DateField(
+        label=gettext_lazy("Until"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=gettext_lazy("Empty: for good."),
+    )
+
+    def clean_address(self) -> str:
+        """Its canonical key."""
+        try:
+            return parse(self.cleaned_data["address"]).key
+        except InvalidAddress as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def expires_at(self) -> datetime | None:
+        """The end of the last day."""
+        until = self.cleaned_data["until"]
+        return suppression_files.moment(until.isoformat()) if until else None
+
+
+class SuppressionFileForm(forms.Form):
+    """A file of such addresses."""
+
+    file = forms.FileField(
+        label=gettext_lazy("CSV file"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv"}),
+        help_text=gettext_lazy(
+            "One column named “email”; “reason” and “expires_at” are read if they are there."
+        ),
+    )
+
+
+class SuppressionFilter(forms.Form):
+    """Which suppressions are shown."""
+
+    q = forms.CharField(label=gettext_lazy("Address begins with"), required=False, max_length=320)
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *SuppressionReason.choices],
+    )
+    lifted = forms.BooleanField(label=gettext_lazy("Lifted ones too"), required=False)
+
+
+class LiftForm(forms.Form):
+    """Why an address may be mailed again."""
+
+    why = forms.CharField(label=gettext_lazy("Reason"), max_length=300)
+    consent = forms.CharField(required=False, max_length=300)

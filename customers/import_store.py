@@ -51,7 +51,7 @@ _UNSUBSCRIBE: Final = """
 UPDATE customers_contact c SET status = %s
 FROM customers_suppression s
 WHERE s.key = c.key AND s.reason = %s AND (s.customer_id = %s OR s.customer_id IS NULL)
-    AND c.recipient_list_id = %s AND c.status <> %s
+    AND s.lifted_at IS NULL AND c.recipient_list_id = %s AND c.status <> %s
 """
 
 

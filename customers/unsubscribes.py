@@ -48,7 +48,9 @@ def link(token: str) -> str:
 
 
 @transaction.atomic
-def unsubscribe(*, opt_out: OptOut, channel: Literal["page", "one-click"], now: datetime) -> bool:
+def unsubscribe(
+    *, opt_out: OptOut, channel: Literal["page", "one-click", "report"], now: datetime
+) -> bool:
     """End all mail of that customer to that address, in all its lists. False when it had ended.
 
     The act asks that an opt-out holds for the sender, not for one list (Art. 3(3)).
@@ -71,4 +73,5 @@ def unsubscribe(*, opt_out: OptOut, channel: Literal["page", "one-click"], now: 
 
 def has_ended(opt_out: OptOut) -> bool:
     """Whether that customer's mail to that address has been ended already."""
-    return bool(suppressions.reasons(customer_id=opt_out.customer_id, keys=[opt_out.key]))
+    found = suppressions.reasons(customer_id=opt_out.customer_id, keys=[opt_out.key])
+    return found.get(opt_out.key) == SuppressionReason.UNSUBSCRIBED

@@ -1,8 +1,10 @@
-"""The addresses of the pages about lists and imports, and of the public unsubscribe page."""
+"""The addresses of the pages about lists, imports and suppressions, and of the unsubscribe page."""
 
 from django.urls import path
 
-from customers.views import imports, lists, unsubscribes
+from customers.views import imports, lists, suppressions, unsubscribes
+
+_OWN = "customers/<int:customer_id>/suppressions/"
 
 urlpatterns = [
     path("u/<str:token>", unsubscribes.unsubscribe, name="unsubscribe"),
@@ -16,4 +18,25 @@ urlpatterns = [
     path("imports/<int:batch_id>/", imports.import_batch, name="import"),
     path("imports/<int:batch_id>/progress/", imports.import_progress, name="import_progress"),
     path("imports/<int:batch_id>/rejected.csv", imports.import_rejections, name="import_rejected"),
+    path(_OWN, suppressions.suppression_list, name="suppression_list"),
+    path(_OWN + "add/", suppressions.suppression_add, name="suppression_add"),
+    path(_OWN + "import/", suppressions.suppression_import, name="suppression_import"),
+    path(_OWN + "export.csv", suppressions.suppression_export, name="suppression_export"),
+    path("suppressions/", suppressions.suppression_list, name="suppression_list_everyone"),
+    path("suppressions/add/", suppressions.suppression_add, name="suppression_add_everyone"),
+    path(
+        "suppressions/import/",
+        suppressions.suppression_import,
+        name="suppression_import_everyone",
+    ),
+    path(
+        "suppressions/export.csv",
+        suppressions.suppression_export,
+        name="suppression_export_everyone",
+    ),
+    path(
+        "suppressions/<int:suppression_id>/lift/",
+        suppressions.suppression_lift,
+        name="suppression_lift",
+    ),
 ]

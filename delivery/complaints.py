@@ -14,6 +14,8 @@ from wire.outcomes import Outcome, Phase, Verdict
 # Where no rate is set and the measured one is higher, slowing down begins here: KumoMTA's default
 # rate to a site (assets/policy-extras/shaping.toml).
 HIGHEST_RATE = 100.0
+# Receivers slow down hosts that they mistrust: "temporarily deferred due to user complaints".
+ABOUT_PACE = frozenset({"rate-limit", "ip-reputation"})
 
 
 class Complaints:
@@ -31,7 +33,7 @@ class Complaints:
     def hear(self, *, domain: str, category: str, outcome: Outcome) -> None:
         """One outcome; the first request to slow down ends the batch."""
         self._tried += 1
-        if category == "rate-limit" and outcome.verdict is not Verdict.accepted:
+        if category in ABOUT_PACE and outcome.verdict is not Verdict.accepted:
             if self._first is None:
                 self._first = (domain.lower(), outcome)
                 self._stop()

@@ -14,7 +14,9 @@ from delivery.drafts import Draft
 from delivery.models import DkimKey, Mailing, MailingKind, SendingDomain
 from wire import addresses, dkim, mime, tokens
 
-_MESSAGE_ID = re.compile(r"<?([0-9a-z]{6,13})@[^@<>\s]+>?")  # 36**13 is over 2**63
+# The delivery's id in base 36 (36**13 is over 2**63) and its mark.
+_MESSAGE_ID = re.compile(r"(?ai)<?([0-9a-z]{6,13})\.([a-z2-7]{16})@[^@<>\s]+>?")
+_PURPOSE = "message-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,26 @@ class Composer:
 
 
 def message_id(delivery_id: int, domain: str) -> str:
-    """`<token@domain>`; the token is the delivery's id, unsigned, in base 36."""
-    return f"<{_base36(delivery_id)}@{domain}>"
+    """`<id.mark@domain>`: the delivery's id in base 36, and what proves that we wrote it."""
+    mark = tokens.mark(delivery_id, purpose=_PURPOSE, key=settings.SECRET_KEY.encode())
+    return f"<{_base36(delivery_id)}.{mark}@{domain}>"
 
 
 def read_message_id(text: str) -> int | None:
-    """The delivery id in a Message-ID that `message_id` may have made; None for others.
-
-    Who acts on it compares with `message_id` of that delivery: anybody can write such a text.
-    """
+    """The delivery id in a Message-ID that `message_id` made; None for others. Old keys count."""
     found = _MESSAGE_ID.fullmatch(text.strip())
-    return int(found[1], 36) if found else None
+    number = int(found[1], 36) if found else 0
+    if found is None or number >= 2**63:
+        return None
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        if tokens.is_marked(number, found[2], purpose=_PURPOSE, key=key.encode()):
+            return number
+    return None
+
+
+def seems_ours(text: str) -> bool:
+    """Whether a Message-ID has the form of ours, be it signed rightly or not."""
+    return _MESSAGE_ID.fullmatch(text.strip()) is not None
 
 
 def _base36(number: int) -> str:

@@ -26,12 +26,13 @@ from psycopg import DataError as RawDataError
 
 from delivery import outcomes
 from delivery.outcomes import Carrier, Result
+from wire import replies
 from wire.outcomes import Outcome, Phase, Reply, Verdict
 
 log = logging.getLogger(__name__)
 
 KEY = "hatobin:journal"
-FORM = 1  # of an entry; one of another form cannot be read
+FORM = 2  # of an entry; one of another form cannot be read
 # How old an entry is before somebody else than its writer looks at it. Writers need half a second.
 GRACE_SECONDS = 2.0
 PAGE = 500
@@ -123,7 +124,7 @@ def pack(result: Result, *, carrier: Carrier, token: str) -> bytes:
         FORM, token, carrier.pool_id, carrier.ip_id, carrier.source, carrier.helo,
         result.attempt_id, result.delivery_id, result.mailing_id, result.customer_id,
         result.address, result.destination, result.attempts, result.envelope_sender,
-        result.expires_at.isoformat(), result.category, outcome.verdict, outcome.phase,
+        result.expires_at.isoformat(), _judged(result.judged), outcome.verdict, outcome.phase,
         (reply.code, reply.enhanced, reply.text) if reply else None, outcome.reason,
         outcome.mx_host, outcome.mx_address, outcome.tls, outcome.started.isoformat(),
         outcome.seconds, outcome.conversation,
@@ -136,9 +137,22 @@ def unpack(data: bytes) -> Entry:
     form, token, *rest = json.loads(data)
     if form != FORM or len(rest) != 24:
         raise ValueError(f"an entry of form {form} with {len(rest)} values")
-    *facts, expires_at, category = rest[4:14]
-    values = [*facts, datetime.fromisoformat(expires_at), _outcome(rest[14:]), category]
+    *facts, expires_at, judged = rest[4:14]
+    values = [*facts, datetime.fromisoformat(expires_at), _outcome(rest[14:]), _verdict(judged)]
     return Entry(token, Carrier(*rest[:4]), Result(*values))
+
+
+def _judged(verdict: replies.Verdict) -> tuple[str, ...]:
+    """By hand: dataclasses.astuple would take longer than all the rest of an entry."""
+    return (
+        verdict.category, verdict.permanence, verdict.blamed, verdict.list, verdict.resource,
+        verdict.lookup_url, verdict.rule,
+    )  # fmt: skip
+
+
+def _verdict(values: Sequence[str]) -> replies.Verdict:
+    category, permanence, blamed, *named = values
+    return replies.Verdict(category, replies.Permanence(permanence), replies.Party(blamed), *named)
 
 
 def _outcome(values: Sequence[Any]) -> Outcome:

@@ -6,7 +6,7 @@ Read as one, so that a batch and its watch speak of the same state; a new epoch 
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from delivery import composition, facts, routing
+from delivery import composition, facts, routing, verdicts
 from delivery.models import Pool
 from wire import dkim
 
@@ -40,4 +40,5 @@ class Known:
 
 def read(epoch: str) -> Known:
     """The state of now; `epoch` was read before, so that a change in between is noticed."""
+    verdicts.refresh()
     return Known(epoch, routing.table())

@@ -11,11 +11,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from delivery import retry
+from delivery import consequences, consequences_table, retry, verdicts
 from delivery.claims import Claimed
+from delivery.consequences_events import Event
 from delivery.states import DeliveryState
 from wire import replies
-from wire.outcomes import Outcome, Verdict
+from wire.addresses import parse
+from wire.outcomes import Outcome, Phase, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,17 @@ class Result:
     envelope_sender: str
     expires_at: datetime
     outcome: Outcome
-    category: str
+    judged: replies.Verdict
+
+    @property
+    def category(self) -> str:
+        return self.judged.category
 
 
 def result_of(
     claimed: Claimed, outcome: Outcome, *, envelope_sender: str, expires_at: datetime
 ) -> Result:
     """Read the outcome: what its reply means."""
-    category = replies.category(outcome.phase, outcome.reply, outcome.reason)
     return Result(
         attempt_id=claimed.attempt_id,
         delivery_id=claimed.id,
@@ -73,7 +78,7 @@ def result_of(
         envelope_sender=envelope_sender,
         expires_at=expires_at,
         outcome=outcome,
-        category=category,
+        judged=verdicts.judge(outcome),
     )
 
 
@@ -81,6 +86,7 @@ def decide(
     *,
     verdict: Verdict,
     category: str,
+    permanence: str,
     attempts: int,
     ladder: Sequence[int],
     chance: float,
@@ -89,11 +95,14 @@ def decide(
 ) -> Decision:
     """The delivery's next state. `attempts` counts this one.
 
-    An uncertain attempt is repeated: a second copy is the lesser evil against a lost one.
+    Whether a failure is final, the table of consequences says. An uncertain attempt is repeated: a
+    second copy is the lesser evil against a lost one.
     """
-    if verdict == Verdict.accepted:
+    if verdict is Verdict.accepted:
         return Decision(DeliveryState.ACCEPTED, "accepted")
-    if verdict == Verdict.refused:
+    if verdict is not Verdict.uncertain and consequences_table.is_final(
+        category, verdict=verdict, permanence=permanence
+    ):
         return Decision(DeliveryState.REFUSED, category)
     at = retry.next_attempt(
         attempts=attempts, ladder=ladder, chance=chance, now=now, expires_at=expires_at
@@ -120,13 +129,14 @@ WHERE d.id = v.id AND d.id BETWEEN %(low)s AND %(high)s
     -- So does an acceptance when the mailing was cancelled meanwhile.
     OR (d.state = 'cancelled' AND v.state = 'accepted')
   )
+RETURNING d.id, d.contact_id
 """
 
 _COLUMNS = (
     "id", "delivery_id", "mailing_id", "customer_id", "address", "destination", "pool_id",
     "ip_id", "source", "helo", "envelope_sender", "mx_host", "mx_address", "tls", "phase", "code",
-    "enhanced", "text", "verdict", "category", "matched_list", "reason", "at", "seconds",
-    "conversation",
+    "enhanced", "text", "verdict", "category", "matched_list", "blamed", "resource", "rule",
+    "reason", "at", "seconds", "conversation",
 )  # fmt: skip
 
 
@@ -142,11 +152,27 @@ def record(*, results: Sequence[Result], carrier: Carrier, token: str, now: date
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             _copy(cursor, ordered, carrier)
-            return _move(cursor, ordered, token, now)
+            return _settle(cursor, ordered, carrier, token, now)
     except psycopg.errors.UniqueViolation:
         with transaction.atomic(), connection.cursor() as cursor:
             new = [result for result in ordered if _insert(cursor, result, carrier)]
-            return _move(cursor, new, token, now)
+            return _settle(cursor, new, carrier, token, now)
+
+
+def _settle(
+    cursor: CursorWrapper, results: Sequence[Result], carrier: Carrier, token: str, now: datetime
+) -> int:
+    """Move the deliveries of attempts just written, and draw the consequences of each."""
+    if not results:
+        return 0
+    decided = [(result, _decision(result, now)) for result in results]
+    contacts = _move(cursor, decided, token, now)
+    events = [
+        _event(result, decision, carrier, contacts.get(result.delivery_id), now)
+        for result, decision in decided
+    ]
+    consequences.follow(events, now=now)
+    return len(contacts)
 
 
 def _copy(cursor: CursorWrapper, results: Sequence[Result], carrier: Carrier) -> None:
@@ -166,16 +192,19 @@ def _insert(cursor: CursorWrapper, result: Result, carrier: Carrier) -> bool:
     return bool(cursor.rowcount)
 
 
-def _move(cursor: CursorWrapper, results: Sequence[Result], token: str, now: datetime) -> int:
-    if not results:
-        return 0
-    cursor.execute(_UPDATE, _update_params(results, token, now))
-    return int(cursor.rowcount)
+def _move(
+    cursor: CursorWrapper, decided: Sequence[tuple[Result, Decision]], token: str, now: datetime
+) -> dict[int, int | None]:
+    """Delivery id -> contact id, for those that moved."""
+    cursor.execute(_UPDATE, _update_params(decided, token, now))
+    return dict(cursor.fetchall())
 
 
-def _update_params(results: Sequence[Result], token: str, now: datetime) -> dict[str, Any]:
-    decisions = [_decision(result, now) for result in results]
-    ids = [result.delivery_id for result in results]
+def _update_params(
+    decided: Sequence[tuple[Result, Decision]], token: str, now: datetime
+) -> dict[str, Any]:
+    ids = [result.delivery_id for result, _ in decided]
+    decisions = [decision for _, decision in decided]
     return {
         "ids": ids,
         "states": [decision.state.value for decision in decisions],
@@ -192,6 +221,7 @@ def _decision(result: Result, now: datetime) -> Decision:
     return decide(
         verdict=result.outcome.verdict,
         category=result.category,
+        permanence=result.judged.permanence,
         attempts=result.attempts,
         ladder=settings.RETRY_LADDER,
         chance=random(),  # noqa: S311 - spreads load, guards nothing
@@ -200,14 +230,36 @@ def _decision(result: Result, now: datetime) -> Decision:
     )
 
 
+def _event(
+    result: Result, decision: Decision, carrier: Carrier, contact_id: int | None, now: datetime
+) -> Event:
+    return Event(
+        at=now,
+        customer_id=result.customer_id,
+        delivery_id=result.delivery_id,
+        contact_id=contact_id,
+        key=parse(result.address).key,
+        destination=result.destination,
+        pool_id=carrier.pool_id,
+        ip_id=carrier.ip_id,
+        source=carrier.source,
+        state=decision.state,
+        judged=result.judged,
+        is_after_data=result.outcome.phase is Phase.end_of_data,
+        attempt_id=result.attempt_id,
+    )
+
+
 def _attempt_row(result: Result, carrier: Carrier) -> tuple[Any, ...]:
-    outcome, reply = result.outcome, result.outcome.reply
+    outcome, reply, judged = result.outcome, result.outcome.reply, result.judged
     return (
         result.attempt_id, result.delivery_id, result.mailing_id, result.customer_id,
         result.address, result.destination, carrier.pool_id, carrier.ip_id, carrier.source,
         carrier.helo, result.envelope_sender,
         outcome.mx_host, outcome.mx_address, outcome.tls, outcome.phase.value,
         reply.code if reply else None, reply.enhanced if reply else "", reply.text if reply else "",
-        outcome.verdict.value, result.category, "", outcome.reason, outcome.started,
-        outcome.seconds, outcome.conversation,
+        outcome.verdict.value, judged.category, judged.list,
+        "" if outcome.verdict is Verdict.accepted else judged.blamed.value,
+        judged.resource, judged.rule,
+        outcome.reason, outcome.started, outcome.seconds, outcome.conversation,
     )  # fmt: skip

@@ -1,13 +1,13 @@
-"""Day partitions of deliveries and attempts: made ahead, dropped when past retention."""
+"""Day partitions of deliveries, attempts and reports: made ahead, dropped when past retention."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 
 from delivery.ids import floor_of
 
-PARTITIONED = ("delivery_delivery", "delivery_attempt")
+PARTITIONED = ("delivery_delivery", "delivery_attempt", "delivery_report")
 # One advisory lock keeps two workers from making the same partition at once.
 _LOCK = 0x4841544F
 
@@ -28,9 +28,9 @@ def days(*, now: datetime, ahead: int) -> list[date]:
     return [today + timedelta(days=offset) for offset in range(-1, ahead + 1)]
 
 
-def ensure(*, now: datetime, ahead: int) -> list[str]:
+def ensure(*, now: datetime, ahead: int, tables: Sequence[str] = PARTITIONED) -> list[str]:
     """Make the partitions that are missing; returns their names."""
-    wanted = {name_of(table, day): (table, day) for table in PARTITIONED
+    wanted = {name_of(table, day): (table, day) for table in tables
               for day in days(now=now, ahead=ahead)}  # fmt: skip
     missing = sorted(set(wanted) - set(existing()))
     if missing:

@@ -76,6 +76,7 @@ written AS (
     LEFT JOIN LATERAL (
         SELECT reason FROM customers_suppression x
         WHERE x.key = r.key AND (x.customer_id = %(customer)s OR x.customer_id IS NULL)
+          AND x.lifted_at IS NULL AND (x.expires_at IS NULL OR x.expires_at > %(now)s)
           AND x.reason <> ALL(%(spared)s)
         LIMIT 1
     ) s ON true

@@ -1,4 +1,4 @@
-"""The books: every recipient handed in is in one state, and what is accepted was accepted once."""
+"""The books: every recipient handed in is in one state, and what was accepted was accepted once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,19 +72,23 @@ def books() -> Books:
 def _accepted_without_attempt() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM delivery_delivery d WHERE d.state = 'accepted' AND NOT EXISTS"
-            " (SELECT 1 FROM delivery_attempt a"
-            "  WHERE a.delivery_id = d.id AND a.verdict = 'accepted')"
+            "SELECT count(*) FROM delivery_delivery d WHERE d.state IN ('accepted', 'bounced')"
+            " AND NOT EXISTS (SELECT 1 FROM delivery_attempt a WHERE a.delivery_id = d.id"
+            "  AND (a.verdict = 'accepted' OR d.state = 'bounced' AND a.verdict = 'uncertain'))"
         )
         return int(cursor.fetchone()[0])
 
 
 def accepted() -> Iterator[tuple[int, str]]:
-    """(delivery id, source IP) of the attempts, accepted or uncertain, of accepted deliveries."""
+    """(delivery id, source IP) of the attempts, accepted or uncertain, of accepted deliveries.
+
+    Those that bounced later were accepted first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.delivery_id, a.source FROM delivery_attempt a"
-            " JOIN delivery_delivery d ON d.id = a.delivery_id AND d.state = 'accepted'"
+            " JOIN delivery_delivery d ON d.id = a.delivery_id"
+            " AND d.state IN ('accepted', 'bounced')"
             " WHERE a.verdict IN ('accepted', 'uncertain')"
         )
         while rows := cursor.fetchmany(10_000):

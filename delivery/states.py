@@ -33,6 +33,7 @@ class DeliveryState(models.TextChoices):
     SENDING = "sending", _("sending")  # claimed by a worker until claimed_until
     DEFERRED = "deferred", _("deferred")  # tried, refused for now; due again
     ACCEPTED = "accepted", _("accepted")  # the receiver took it (not: it was read)
+    BOUNCED = "bounced", _("bounced")  # a host took it, and returned it later
     REFUSED = "refused", _("refused")  # the receiver or our own rules said no for good
     EXPIRED = "expired", _("expired")  # still deferred when the time limit ran out
     SUPPRESSED = "suppressed", _("suppressed")  # never tried: unsubscribed or blocked
@@ -57,10 +58,12 @@ DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
         }
     ),
     # deferred -> accepted, refused: the worker was given up, then its reply came in after all
+    # deferred -> bounced: an uncertain attempt had reached a host, which returned it
     DeliveryState.DEFERRED: frozenset(
         {
             DeliveryState.SENDING,
             DeliveryState.ACCEPTED,
+            DeliveryState.BOUNCED,
             DeliveryState.REFUSED,
             DeliveryState.SUPPRESSED,
             DeliveryState.EXPIRED,
@@ -78,7 +81,9 @@ DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
             DeliveryState.SUPPRESSED,
         }
     ),
-    DeliveryState.ACCEPTED: frozenset(),
+    # accepted -> bounced: the late bounce, perhaps days later
+    DeliveryState.ACCEPTED: frozenset({DeliveryState.BOUNCED}),
+    DeliveryState.BOUNCED: frozenset(),
     DeliveryState.REFUSED: frozenset(),
     DeliveryState.EXPIRED: frozenset(),
     DeliveryState.SUPPRESSED: frozenset(),

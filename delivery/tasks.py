@@ -8,7 +8,20 @@ from celery.signals import worker_process_shutdown
 from django.conf import settings
 from django.utils import timezone
 
-from delivery import closing, dispatch, lanes, mailings, marks, partitions, queues, recovery
+from delivery import (
+    closing,
+    consequences_retention,
+    consequences_watch,
+    counters,
+    dispatch,
+    lanes,
+    mailings,
+    marks,
+    partitions,
+    queues,
+    recovery,
+    reports,
+)
 from delivery.crew import Berth, crew
 from delivery.engine import engine
 from delivery.marks import Errand
@@ -99,9 +112,33 @@ def return_leases(**_: object) -> None:
     recovery.recover(now=timezone.now())
 
 
+@shared_task(soft_time_limit=60)
+def read_reports(**_: object) -> None:
+    """Read the bounces and complaints that came in."""
+    reports.read_new(now=timezone.now(), seconds=reports.READ_SECONDS)
+
+
 @shared_task
 def keep_partitions(**_: object) -> None:
     """Make the coming days' partitions, drop those past retention."""
     now = timezone.now()
     partitions.ensure(now=now, ahead=settings.PARTITION_DAYS_AHEAD)
     partitions.drop_expired(now=now, keep_days=settings.RETENTION_DAYS)
+
+
+@shared_task
+def count(**_: object) -> None:
+    """Add up what was counted."""
+    counters.roll_up()
+
+
+@shared_task
+def watch_rates(**_: object) -> None:
+    """Hold customers' rates against their thresholds."""
+    consequences_watch.watch(now=timezone.now())
+
+
+@shared_task
+def forget(**_: object) -> None:
+    """Drop counts and evidence past retention; close suppressions that ran out."""
+    consequences_retention.forget(now=timezone.now(), keep_days=settings.RETENTION_DAYS)

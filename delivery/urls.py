@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from compliance.models import Measure
 from delivery.views import (
     compose,
     customers,
@@ -11,6 +12,9 @@ from delivery.views import (
     overview,
     pools,
     recipients,
+    replies,
+    reports,
+    thresholds,
 )
 
 
@@ -26,9 +30,24 @@ class IpStateConverter(StringConverter):
     regex = "active|resting"
 
 
+class DecisionConverter(StringConverter):
+    regex = "apply|dismiss|reverse"
+
+
+class MeasureConverter(StringConverter):
+    """A compliance.models.Measure."""
+
+    regex = "|".join(Measure.values)
+
+    def to_python(self, value: str) -> Measure:
+        return Measure(value)
+
+
 register_converter(ActionConverter, "action")
 register_converter(PoolStateConverter, "poolstate")
 register_converter(IpStateConverter, "ipstate")
+register_converter(DecisionConverter, "decision")
+register_converter(MeasureConverter, "measure")
 
 _ONE = "mailings/<int:mailing_id>/"
 
@@ -54,6 +73,9 @@ urlpatterns = [
     ),
     path("recipients/", recipients.search, name="search"),
     path("deliveries/<int:delivery_id>/", recipients.delivery, name="delivery"),
+    path("reports/", reports.report_list, name="report_list"),
+    path("reports/<int:report_id>/", reports.report, name="report"),
+    path("reports/<int:report_id>/raw/", reports.report_raw, name="report_raw"),
     path("pools/", pools.pool_list, name="pool_list"),
     path("pools/<int:pool_id>/", pools.pool, name="pool"),
     path("pools/<int:pool_id>/<poolstate:state>/", pools.pool_state, name="pool_state"),
@@ -75,4 +97,20 @@ urlpatterns = [
     path("customers/", customers.customer_list, name="customer_list"),
     path("customers/<int:customer_id>/", customers.customer, name="customer"),
     path("customers/<int:customer_id>/share/", customers.customer_share, name="customer_share"),
+    path("replies/", replies.reply_inbox, name="reply_inbox"),
+    path("replies/rules/of/<int:attempt_id>/", replies.rule_new, name="rule_new"),
+    path("replies/rules/<int:rule_id>/withdraw/", replies.rule_withdraw, name="rule_withdraw"),
+    path("replies/consequences/", replies.consequence_list, name="consequence_list"),
+    path(
+        "replies/consequences/<slug:category>/",
+        replies.consequence_change,
+        name="consequence_change",
+    ),
+    path("thresholds/", thresholds.threshold_list, name="threshold_list"),
+    path("thresholds/<measure:measure>/", thresholds.threshold_change, name="threshold_change"),
+    path(
+        "thresholds/findings/<int:finding_id>/<decision:decision>/",
+        thresholds.finding_decide,
+        name="finding_decide",
+    ),
 ]

@@ -17,6 +17,16 @@ REASONS: dict[str, Promise] = {
     "network": _("The receiver has trouble passing it on"),
     "rate-limit": _("The receiver asks to send more slowly"),
     "authentication": _("SPF, DKIM or DMARC did not satisfy the receiver"),
+    "recipient-policy": _("The recipient or its organisation refuses the mail"),
+    "content": _("The receiver refused the message for its content"),
+    "ip-listed": _("Our IP is on a blocklist: it can be sent again, the recipient is innocent"),
+    "domain-listed": _("A sending domain is on a blocklist: it can be sent again"),
+    "url-listed": _("A link in the message is on a blocklist"),
+    "ip-reputation": _("The receiver mistrusts our IP: it can be sent again"),
+    "domain-reputation": _("The receiver mistrusts a sending domain: it can be sent again"),
+    "greylist": _("The receiver wants a second attempt (greylisting)"),
+    "relay-denied": _("The host does not take mail for that domain"),
+    "protocol": _("The conversation with the receiver failed"),
     "unclassified": _("The receiver gave another reason: see its reply"),
     "smtp-reply": _("The receiver answered"),
     # what our side or the network says
@@ -48,7 +58,19 @@ REASONS: dict[str, Promise] = {
     "never-tried": _("It was held until the time limit ran out"),
     "mailing-cancelled": _("The mailing was cancelled"),
     "unsubscribed": _("Unsubscribed"),
+    "complaint": _("Called spam by the recipient"),
     "manual": _("Blocked by hand"),
+    # what happened to it after it was taken, and why a report does not count
+    "bounced": _("The receiver returned it later"),
+    "forged-bounce-address": _("It quotes a bounce address that we did not sign"),
+    "forged-message-id": _("It quotes a Message-ID that we did not sign"),
+    "names-no-delivery": _("It names none of our messages"),
+    "delivery-gone": _("The message it names is past retention"),
+    "another-recipient": _("It is about another recipient than the message was for"),
+    "never-taken": _("No host ever took the message that it returns"),
+    "ended-before": _("The delivery had ended otherwise before"),
+    "repeated": _("The same was reported before: it counts once"),
+    "reading-failed": _("Reading it broke: see the log of the worker"),
     # why nothing is claimed now
     "customer-suspended": _("The customer is suspended"),
     "no-pool-assigned": _("The customer has no pool: assign one"),
@@ -101,6 +123,34 @@ VERBS: dict[str, Promise] = {
     "ip.warm": _("Warm-up ended"),
     "mailing.flood": _("Messages held back by the flood guard"),
     "standing.move": _("Standing changed"),
+    "suppression.add": _("Address suppressed"),
+    "suppression.lift": _("Suppression lifted"),
+    "suppression.import": _("Suppressions imported"),
+    "consequence.change": _("Consequence changed"),
+    "errors.reverse": _("Errors taken back"),
+    "errors.undo": _("Errors counted again"),
+    "rule.add": _("Rule for replies added"),
+    "rule.withdraw": _("Rule for replies withdrawn"),
+    "threshold.change": _("Threshold changed"),
+    "finding.note": _("Rate above a threshold"),
+    "finding.decide": _("Rate above a threshold: decided"),
+}
+
+# Whose doing a failure is (wire.verdicts.Party).
+PARTIES: dict[str, Promise] = {
+    "recipient": _("the recipient"),
+    "content": _("the message"),
+    "sender": _("the customer"),
+    "platform": _("we"),
+    "receiver": _("the receiver"),
+    "network": _("the network"),
+    "unknown": _("not known"),
+}
+
+# What a report carries that only we can have written.
+PROOFS: dict[str, Promise] = {
+    "bounce-address": _("by its bounce address, which we signed"),
+    "message-id": _("by the Message-ID, which we signed"),
 }
 
 # Parts of the software that act by themselves.
@@ -109,6 +159,7 @@ ACTORS: dict[str, Promise] = {
     "closing": _("Hatobin (closing)"),
     "slow-down": _("Hatobin (slow-down)"),
     "flood-guard": _("Hatobin (flood guard)"),
+    "thresholds": _("Hatobin (thresholds)"),
     "demo": _("Hatobin (demo)"),
     "manage.py platform": _("At the server: manage.py platform"),
 }

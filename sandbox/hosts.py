@@ -15,6 +15,7 @@ from typing import Any, cast
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from sandbox.behaviour import Act, act, behaviour_for
+from sandbox.late_bounces import Returns
 from sandbox.scenario import Host, Moment, Scenario
 from sandbox.store import Store
 
@@ -33,6 +34,7 @@ class Counter:
     scenario: Scenario
     store: Store
     first_tries: FirstTries
+    returns: Returns
 
     async def handle_EHLO(  # noqa: N802  named by aiosmtpd
         self,
@@ -81,6 +83,10 @@ class Counter:
         )
         if reply := await self.at(server, envelope, "after-store"):
             return reply
+        for recipient in envelope.rcpt_tos:
+            behaviour = behaviour_for(self.scenario, self.host, recipient)
+            if behaviour.kind == "bounce":
+                self.returns.later(self.host, behaviour, recipient=recipient, message=stored)
         return f"250 2.0.0 OK: queued as {stored.sha256[:12]}"
 
     async def at(self, server: SMTP, envelope: Envelope, moment: Moment) -> str:
@@ -160,7 +166,12 @@ async def perform(server: SMTP, todo: Act) -> str:
 
 
 async def open_hosts(
-    scenario: Scenario, store: Store, *, port: int, contexts: Mapping[str, ssl.SSLContext]
+    scenario: Scenario,
+    store: Store,
+    *,
+    port: int,
+    contexts: Mapping[str, ssl.SSLContext],
+    returns: Returns,
 ) -> list[asyncio.Server]:
     """Listen on every host that is not down; `contexts` by host name. OSError names the address
     that is taken.
@@ -171,7 +182,7 @@ async def open_hosts(
     try:
         for host in scenario.hosts:
             if not host.down:
-                counter = Counter(host, scenario, store, first_tries)
+                counter = Counter(host, scenario, store, first_tries, returns)
                 porters = _porters(counter, contexts[host.name])
                 listener = await loop.create_server(porters, host.address, port)
                 servers.append(listener)

@@ -15,6 +15,7 @@ from sandbox import store as stores
 from sandbox.certificates import FILE, Authority, Identity
 from sandbox.dns import NameServer, Zone
 from sandbox.hosts import close, open_hosts
+from sandbox.late_bounces import Address, Returns
 from sandbox.policy_host import PREFIX, open_policy_host
 from sandbox.scenario import Host, Record, Scenario, load
 from sandbox.store import Store, Stored
@@ -35,6 +36,7 @@ class Internet:
         self.scenario = scenario
         self.store = Store(directory)
         self.names = NameServer(Zone(scenario))
+        self.returns = Returns()
         self.authority = Authority()
         (directory / FILE).write_bytes(self.authority.pem)
         self.port = 0
@@ -83,7 +85,9 @@ class Internet:
 
     async def _listen(self, port: int, identities: Mapping[str, Identity]) -> list[asyncio.Server]:
         contexts = {name: identity.context for name, identity in identities.items()}
-        servers = await open_hosts(self.scenario, self.store, port=port, contexts=contexts)
+        servers = await open_hosts(
+            self.scenario, self.store, port=port, contexts=contexts, returns=self.returns
+        )
         domains = self.scenario.domains
         if named := [PREFIX + domain.name for domain in domains.values() if domain.sts]:
             context = self.authority.identity(named).context
@@ -103,9 +107,14 @@ async def run(
     directory: Path,
     stop: asyncio.Event,
     ready: Callable[[Internet], None] | None = None,
+    bounces_to: Address | None = None,
 ) -> None:
-    """Run the box until `stop` is set; `ready` is called once everything listens."""
+    """Run the box until `stop` is set; `ready` is called once everything listens.
+
+    Late bounces are sent to `bounces_to`, which has to be on this machine; None: to nobody.
+    """
     internet = Internet(scenario, directory)
+    internet.returns.to = bounces_to
     await internet.open(port=port, dns_port=dns_port)
     try:
         if ready is not None:
@@ -169,6 +178,11 @@ class Sandbox:
         """One more DNS record, such as a DKIM key, from now on."""
         internet = self._open()
         self._loop.call_soon_threadsafe(internet.names.zone.add, record)
+
+    def send_bounces_to(self, address: Address | None) -> None:
+        """Where late bounces go, from now on."""
+        returns = self._open().returns
+        self._loop.call_soon_threadsafe(setattr, returns, "to", address)
 
     def __enter__(self) -> Self:
         self._thread.start()

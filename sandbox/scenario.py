@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args
 
 DEFAULT = Path(__file__).with_name("internet.toml")
 
-Kind = Literal["accept", "greylist", "refuse", "slow", "drop"]
+# "bounce": it is taken and kept, and returned with a report after some seconds.
+Kind = Literal["accept", "greylist", "refuse", "slow", "drop", "bounce"]
 # "after-data": the message has come, but is not kept. "after-store": it is kept, the reply is lost.
 Moment = Literal["connect", "rcpt", "data", "after-data", "after-store"]
 Tls = Literal["none", "offered", "broken"]
@@ -33,8 +34,8 @@ class BadScenario(ValueError):
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How a host answers. `at` is when a refusal or a drop happens; `seconds` is the wait of
-    "slow" before each reply, or the time "greylist" makes a newcomer wait. In `text`,
-    `{recipient}` stands for the recipient.
+    "slow" before each reply, the time "greylist" makes a newcomer wait, or that before a "bounce".
+    In `text`, `{recipient}` stands for the recipient.
     """
 
     kind: Kind = "accept"

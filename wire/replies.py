@@ -1,51 +1,52 @@
-"""What a reply means: a category from its code, its enhanced code and the phase.
+"""What a reply means: the entrance to verdicts (wire.verdicts) and rules (wire.rulebook).
 
-Enhanced status codes (RFC 3463, RFC 7505, RFC 7372) decide where there is one. Words are read only
-for requests to slow down (wire.slowing); what else the codes do not say stays "unclassified".
+Rules are data, `wire/rules/*.toml`; docs/replies.md tells how they are ordered and written.
 """
 
-from typing import Final
+from wire import rulebook
+from wire.outcomes import Outcome, Phase, Reply
+from wire.outcomes import Verdict as Acceptance
+from wire.reply_rules import Rule, RuleRefused, read_rule
+from wire.reply_shapes import shape
+from wire.rulebook import Rulebook, faults_of, shipped
+from wire.verdicts import CATEGORIES, OWN_REASONS, Party, Permanence, Verdict
 
-from wire.outcomes import Phase, Reply
-from wire.slowing import asks_to_slow_down
+__all__ = [
+    "CATEGORIES", "Party", "Permanence", "Rule", "RuleRefused", "Rulebook", "Verdict",
+    "category", "classify", "faults_of", "judge", "read_rule", "shape", "shipped",
+]  # fmt: skip
 
-# RFC 3463 sections 3.2 to 3.8; RFC 7372 section 3 for X.7.20 and up.
-_BY_ENHANCED: Final = {
-    "1.1": "unknown-user",
-    "1.2": "no-such-domain",
-    "1.10": "no-such-domain",
-    "2.1": "mailbox-disabled",
-    "2.2": "mailbox-full",
-    "2.3": "too-large",
-    "3.4": "too-large",
-    "4.4": "network",
-    "4.7": "network",
-    "5.3": "rate-limit",
-    "7.5": "authentication",
-    "7.20": "authentication",
-    "7.23": "authentication",
-    "7.24": "authentication",
-    "7.25": "authentication",
-    "7.26": "authentication",
-    "7.28": "rate-limit",
+_PERMANENCE = {
+    Acceptance.accepted: Permanence.permanent,
+    Acceptance.refused: Permanence.permanent,
+    Acceptance.deferred: Permanence.temporary,
+    Acceptance.uncertain: Permanence.unknown,
 }
-_BY_CODE: Final = {
-    421: "rate-limit",
-    452: "mailbox-full",
-    552: "mailbox-full",
-}
+
+
+def classify(
+    phase: Phase, code: int | None, enhanced: str, text: str, *, mx: str | None = None
+) -> Verdict:
+    """By the shipped rules. `mx` is the receiving host, where it is known."""
+    return rulebook.shipped().classify(phase, code, enhanced, text, mx=mx)
+
+
+def judge(outcome: Outcome, *, book: Rulebook | None = None) -> Verdict:
+    """What became of an attempt. Without a reply it is our own reason, which no rule may touch."""
+    reply = outcome.reply
+    if reply is None:
+        return _own(outcome.reason, _PERMANENCE[outcome.verdict])
+    return (book or rulebook.shipped()).classify(
+        outcome.phase, reply.code, reply.enhanced, reply.text, mx=outcome.mx_host
+    )
+
+
+def _own(reason: str, permanence: Permanence) -> Verdict:
+    return Verdict(reason, permanence, OWN_REASONS.get(reason, Party.unknown))
 
 
 def category(phase: Phase, reply: Reply | None, reason: str) -> str:
-    """A kebab-case category. Without a reply it is our own reason: nothing a receiver said."""
+    """The category alone."""
     if reply is None:
         return reason
-    if 200 <= reply.code < 300:
-        return "accepted"
-    if asks_to_slow_down(reply):
-        return "rate-limit"
-    if reply.enhanced:
-        return _BY_ENHANCED.get(reply.enhanced.partition(".")[2], "unclassified")
-    if phase == Phase.rcpt and reply.code in _BY_CODE:
-        return _BY_CODE[reply.code]
-    return "unclassified"
+    return classify(phase, reply.code, reply.enhanced, reply.text).category

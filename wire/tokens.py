@@ -38,6 +38,18 @@ def read_bounce_address(address: str, *, key: bytes) -> int | None:
     return int.from_bytes(number, "big") or None
 
 
+def mark(number: int, *, purpose: str, key: bytes) -> str:
+    """What only the holder of `key` can write beside a number: 16 letters of base32, 80 bits."""
+    mac = _mac(number.to_bytes(_ID, "big"), purpose, key)[:_BOUNCE_MAC]
+    return base64.b32encode(mac).decode("ascii").lower()
+
+
+def is_marked(number: int, given: str, *, purpose: str, key: bytes) -> bool:
+    """Whether `given` is the mark of `number` (0 to 2**64 - 1) for that purpose."""
+    expected = mark(number, purpose=purpose, key=key)
+    return hmac.compare_digest(given.lower().encode("utf-8", "replace"), expected.encode())
+
+
 def sign(payload: bytes, *, purpose: str, key: bytes) -> str:
     """A base64url token that carries `payload` in the open, signed for one `purpose`."""
     signature = _mac(payload, purpose, key)[:_LINK_MAC]

@@ -27,8 +27,20 @@ TONES = {
     "paused": "wait",
     "uncertain": "wait",
     "watch": "wait",
+    "noted": "wait",
+    "proposed": "wait",
+    "warn": "wait",
+    "applied": "bad",
+    "quarantine": "bad",
     "resting": "wait",
     "held": "wait",
+    "bounced": "bad",
+    "bounce": "bad",
+    "complaint": "bad",
+    "matched": "good",
+    "unmatched": "wait",
+    "delayed": "wait",
+    "unsubscribe": "wait",
     "refused": "bad",
     "expired": "bad",
     "failed": "bad",
@@ -120,3 +132,9 @@ def is_checkbox(field: forms.BoundField) -> bool:
 def is_group(field: forms.BoundField) -> bool:
     """Several inputs under one label."""
     return isinstance(field.field.widget, forms.RadioSelect)
+
+
+@register.simple_tag
+def percent(share: float) -> str:
+    """A share of 0 to 1 in percent, with as many digits as small rates need."""
+    return f"{round(100 * share, 3):g}\N{NO-BREAK SPACE}%"

@@ -41,7 +41,11 @@ class CreatePartitionedModel(migrations.CreateModel):
 
 
 def make_first_partitions(apps, schema_editor):
-    partitions.ensure(now=timezone.now(), ahead=settings.PARTITION_DAYS_AHEAD)
+    partitions.ensure(
+        now=timezone.now(),
+        ahead=settings.PARTITION_DAYS_AHEAD,
+        tables=("delivery_delivery", "delivery_attempt"),  # later tables are not there yet
+    )
 
 
 class Migration(migrations.Migration):

@@ -1,5 +1,15 @@
 """The models of delivery, one subject a file."""
 
+from delivery.models.counting import (
+    ConsequenceChange,
+    Count,
+    ListingEvidence,
+    OwnRule,
+    Reversal,
+    Strike,
+    SuppressionScope,
+    Tally,
+)
 from delivery.models.delivery import Attempt, Delivery
 from delivery.models.destination import Destination, DomainGroup, SlowDown, WarmUp
 from delivery.models.mailing import Mailing, MailingAttachment, MailingKind, MailingRecipient
@@ -20,10 +30,13 @@ from delivery.models.pools import (
     TlsMinimum,
     TlsUse,
 )
+from delivery.models.report import Report, ReportKind, ReportState
 
 __all__ = [
     "Assignment",
     "Attempt",
+    "ConsequenceChange",
+    "Count",
     "Delivery",
     "Destination",
     "DkimKey",
@@ -31,19 +44,28 @@ __all__ = [
     "DomainGroup",
     "IpSegment",
     "IpState",
+    "ListingEvidence",
     "Mailing",
     "MailingAttachment",
     "MailingKind",
     "MailingRecipient",
+    "OwnRule",
     "Pool",
     "PoolFallback",
     "PoolRole",
     "PoolState",
     "Relay",
     "RelayTls",
+    "Report",
+    "ReportKind",
+    "ReportState",
+    "Reversal",
     "SendingDomain",
     "SendingIp",
     "SlowDown",
+    "Strike",
+    "SuppressionScope",
+    "Tally",
     "TlsMinimum",
     "TlsUse",
     "WarmUp",

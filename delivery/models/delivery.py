@@ -17,7 +17,7 @@ from delivery.models.pools import Pool, SendingIp
 from delivery.states import DUE, DeliveryState
 
 
-def _unbound(to: Any, **options: Any) -> Any:
+def unbound(to: Any, **options: Any) -> Any:
     """A reference without constraint or index of its own."""
     return models.ForeignKey(
         to,
@@ -33,8 +33,8 @@ class Delivery(models.Model):
     """One recipient of one mailing, and where it stands."""
 
     id = models.BigIntegerField(primary_key=True, db_default=NextId("delivery_delivery_ids"))
-    mailing = _unbound(Mailing)
-    customer = _unbound(Customer)
+    mailing = unbound(Mailing)
+    customer = unbound(Customer)
     contact_id = models.BigIntegerField(null=True)
     address = models.TextField()
     domain = models.TextField()
@@ -82,12 +82,12 @@ class Attempt(models.Model):
 
     id = models.BigIntegerField(primary_key=True, db_default=NextId("delivery_attempt_ids"))
     delivery_id = models.BigIntegerField()
-    mailing = _unbound(Mailing)
-    customer = _unbound(Customer)
+    mailing = unbound(Mailing)
+    customer = unbound(Customer)
     address = models.TextField()
     destination = models.TextField()
-    pool = _unbound(Pool, null=True)
-    ip = _unbound(SendingIp, null=True)
+    pool = unbound(Pool, null=True)
+    ip = unbound(SendingIp, null=True)
     source = models.TextField()  # the IP as text: history outlives the row
     helo = models.TextField()
     envelope_sender = models.TextField()
@@ -101,6 +101,9 @@ class Attempt(models.Model):
     verdict = models.TextField(choices=AttemptVerdict.choices)
     category = models.TextField()  # what the reply means
     matched_list = models.TextField()  # the blocklist that the reply names
+    blamed = models.TextField(default="", db_default="")  # whose failure it is; "" of a success
+    resource = models.TextField(default="", db_default="")  # the IP, domain or URL that it names
+    rule = models.TextField(default="", db_default="")  # the rule that read the reply
     reason = models.TextField()
     at = models.DateTimeField()
     seconds = models.FloatField()
@@ -111,6 +114,11 @@ class Attempt(models.Model):
             models.Index(fields=["delivery_id"], name="attempt_delivery"),
             models.Index(fields=["source", "at"], name="attempt_source_at"),
             models.Index(fields=["customer", "at"], name="attempt_customer_at"),
+            models.Index(
+                fields=["at"],
+                condition=models.Q(category="unclassified"),
+                name="attempt_unclassified",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,13 +4,15 @@ from django import template
 
 from compliance.models import StandingState
 from delivery import wording
-from delivery.models import Delivery, Destination, IpState, PoolState
+from delivery.models import Delivery, Destination, IpState, PoolState, ReportKind, ReportState
 from delivery.states import DeliveryState, MailingState
 
 register = template.Library()
 
 # What the audit log calls a state; where two say the same word, they mean the same.
-_STATES = (DeliveryState, MailingState, PoolState, IpState, StandingState)
+_STATES = (
+    DeliveryState, MailingState, PoolState, IpState, StandingState, ReportState, ReportKind,
+)  # fmt: skip
 
 
 @register.filter
@@ -33,6 +35,16 @@ def phase_words(code: str) -> str:
 @register.filter
 def verdict_words(code: str) -> str:
     return wording.words_for(code, wording.VERDICTS)
+
+
+@register.filter
+def proof_words(code: str) -> str:
+    return wording.words_for(code, wording.PROOFS)
+
+
+@register.filter
+def party_words(code: str) -> str:
+    return wording.words_for(code, wording.PARTIES)
 
 
 @register.filter

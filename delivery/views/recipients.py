@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from customers.access import customers_of, members_only, person_of
-from delivery import composition, figures
+from delivery import composition, figures, reports_found
 from delivery.forms import RecipientFilter
 from delivery.models import Attempt, Delivery, Mailing
 from delivery.views.mailings import get_mailing
@@ -45,7 +45,7 @@ class Spoken:
 def mailing_recipients(request: HttpRequest, mailing_id: int) -> HttpResponse:
     mailing = get_mailing(person_of(request), mailing_id)
     form = RecipientFilter(request.GET)
-    after = _number(request.GET.get("after", ""))
+    after = number_in(request.GET.get("after", ""))
     page = _slice(_filtered(mailing, form).filter(id__gt=after).order_by("id"))
     context = {"mailing": mailing, "form": form, "page": page}
     return render(request, "delivery/recipient_list.html", context)
@@ -71,7 +71,7 @@ def search(request: HttpRequest) -> HttpResponse:
     own = Delivery.objects.filter(customer__in=customers_of(person_of(request)))
     own = own.annotate(address_lower=Lower("address"))
     found = own.filter(_wanted(query)).select_related("mailing", "customer").order_by("-id")
-    before = _number(request.GET.get("before", "")) or LARGEST_ID
+    before = number_in(request.GET.get("before", "")) or LARGEST_ID
     page = _slice(found.filter(id__lt=before))
     context = {"query": query, "page": page if query else None}
     return render(request, "delivery/search.html", context)
@@ -86,6 +86,7 @@ def delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
     context = {
         "delivery": found,
         "attempts": [(attempt, conversation(attempt)) for attempt in attempts],
+        "reports": list(reports_found.of_delivery(found)),
         "message_id": composition.message_id(found.pk, _sender_domain(found.mailing)),
     }
     return render(request, "delivery/delivery_detail.html", context)
@@ -128,7 +129,7 @@ def _slice(found: QuerySet[Delivery]) -> Slice:
 
 def _wanted(query: str) -> Q:
     found = Q(address_lower=_as_stored(query))
-    number = _number(query) or composition.read_message_id(query) or 0
+    number = number_in(query) or composition.read_message_id(query) or 0
     return found | Q(id=number) if 0 < number <= LARGEST_ID else found
 
 
@@ -140,7 +141,7 @@ def _as_stored(typed: str) -> str:
         return typed.lower()
 
 
-def _number(text: str) -> int:
+def number_in(text: str) -> int:
     """A positive id, or 0."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     return number if number <= LARGEST_ID else 0

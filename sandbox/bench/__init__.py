@@ -7,8 +7,10 @@ runs in an instance of its own (sandbox.bench.throwaway), whose database is empt
 from typing import Final
 
 BENCHES: Final = {
+    "classify": "sandbox.bench.classify",
     "delivery": "sandbox.bench.delivery",
     "fairness": "sandbox.bench.fairness",
     "import": "sandbox.bench.contact_import",
+    "intake": "sandbox.bench.intake",
     "limits": "sandbox.bench.limits",
 }

@@ -28,6 +28,7 @@ DOMAINS = {
     "null-mx.example": 2,
     "servfail.example": 1,
     "slow.example": 1,
+    "late-bounce.example": 4,
 }
 # In a thousand recipients: gone, full, filtered.
 UNKNOWN, FULL, FILTERED = 12, 3, 4

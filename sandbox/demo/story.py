@@ -107,9 +107,13 @@ class Watch:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FILTER (WHERE state NOT IN ('queued', 'sending', 'deferred')),"
-                " count(*) FILTER (WHERE state = 'accepted'), count(*)"
+                " count(*) FILTER (WHERE state IN ('accepted', 'bounced')),"
+                " count(*) FILTER (WHERE state = 'bounced'), count(*)"
                 " FROM delivery_delivery WHERE mailing_id = ANY(%s)",
                 [self._ids],
             )
-            final, accepted, total = cursor.fetchone()
-        return f"{seconds:4.0f} s: {final} of {total} recipients final, {accepted} accepted"
+            final, accepted, bounced, total = cursor.fetchone()
+        return (
+            f"{seconds:4.0f} s: {final} of {total} recipients final, {accepted} accepted, "
+            f"{bounced} of these bounced later"
+        )

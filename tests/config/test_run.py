@@ -29,7 +29,8 @@ def started(var, port: int):
         [sys.executable, "manage.py", "run"],
         cwd=embedded.BASE_DIR,
         env=os.environ
-        | {"VAR_DIRECTORY": str(var), "WEB_PORT": str(port), "DATABASE_POOL": "4", "WORKERS": "1"},
+        | {"VAR_DIRECTORY": str(var), "WEB_PORT": str(port), "DATABASE_POOL": "4", "WORKERS": "1"}
+        | {"INTAKE_PORT": str(free_port())},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -64,7 +65,15 @@ def test_ctrl_c_stops_web_workers_beat_and_the_servers(var):
         assert b'"database": true, "redis": true' in answer(process, port, "/healthz")
         family = family_of(process.pid)
         words = [" ".join(member.cmdline()) for member in family]
-        for program in ("gunicorn", "celery", "beat", "config.keeper", "postgres", "valkey-server"):
+        for program in (
+            "gunicorn",
+            "celery",
+            "beat",
+            "intake",
+            "keeper",
+            "postgres",
+            "valkey-server",
+        ):
             assert any(program in line for line in words), program
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)

@@ -21,11 +21,13 @@ def outcome(verdict: Verdict, code: int, enhanced: str = "", phase: Phase = Phas
     )  # fmt: skip
 
 
-def decided(verdict: Verdict, *, left: int = 3600) -> outcomes.Decision:
+def decided(
+    verdict: Verdict, *, left: int = 3600, category: str = "content", permanence: str = "unknown"
+) -> outcomes.Decision:
     now = timezone.now()
     return outcomes.decide(
-        verdict=verdict, category="mailbox-full", attempts=1, ladder=[300], chance=0.0, now=now,
-        expires_at=now + timedelta(seconds=left),
+        verdict=verdict, category=category, permanence=permanence, attempts=1, ladder=[300],
+        chance=0.0, now=now, expires_at=now + timedelta(seconds=left),
     )  # fmt: skip
 
 
@@ -37,8 +39,30 @@ def test_each_verdict_has_its_state() -> None:
 
 
 def test_a_deferral_without_time_left_expires_with_its_reason() -> None:
-    decision = decided(Verdict.deferred, left=299)
+    decision = decided(Verdict.deferred, left=299, category="mailbox-full")
     assert (decision.state, decision.reason) == (DeliveryState.EXPIRED, "mailbox-full")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "category", "permanence", "state"),
+    [
+        # what the reply means goes before its digit
+        (Verdict.deferred, "ip-listed", "permanent", "refused"),
+        (Verdict.refused, "protocol", "temporary", "deferred"),
+        # a mailbox may be cleared, a greylist passes, a pace slows down: even after a 5xx
+        (Verdict.refused, "mailbox-full", "permanent", "deferred"),
+        (Verdict.refused, "greylist", "permanent", "deferred"),
+        (Verdict.refused, "rate-limit", "permanent", "deferred"),
+        (Verdict.refused, "unknown-user", "permanent", "refused"),
+        (Verdict.refused, "ip-listed", "permanent", "refused"),
+        # the receiver may have it: never final
+        (Verdict.uncertain, "connection-lost", "permanent", "deferred"),
+    ],
+)
+def test_the_table_of_consequences_says_what_is_final(
+    verdict: Verdict, category: str, permanence: str, state: str
+) -> None:
+    assert decided(verdict, category=category, permanence=permanence).state == state
 
 
 def test_every_decision_is_an_allowed_move() -> None:

@@ -81,3 +81,17 @@ def test_what_is_no_token_gives_nothing(token: str) -> None:
 def test_a_key_that_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="use at least 16"):
         tokens.sign(b"x", purpose="unsubscribe", key=b"short")
+
+
+def test_a_mark_proves_one_number_for_one_purpose():
+    proof = tokens.mark(7, purpose="message-id", key=KEY)
+    assert len(proof) == 16
+    assert tokens.is_marked(7, proof.upper(), purpose="message-id", key=KEY)
+    assert not tokens.is_marked(8, proof, purpose="message-id", key=KEY)
+    assert not tokens.is_marked(7, proof, purpose="another", key=KEY)
+    assert not tokens.is_marked(7, proof, purpose="message-id", key=b"x" * 32)
+
+
+@pytest.mark.parametrize("text", ["", "short", "\u017f" * 16, "\udcff" * 16])
+def test_what_is_no_mark_proves_nothing(text):
+    assert not tokens.is_marked(7, text, purpose="message-id", key=KEY)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox.internet import Internet, PortTaken, run
+from sandbox.late_bounces import Address
 from sandbox.scenario import DEFAULT, BadScenario, load
 
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             directory=options["directory"],
             stop=stop,
             ready=self._announce,
+            bounces_to=intake(),
         )
 
     def _announce(self, internet: Internet) -> None:
@@ -59,3 +61,9 @@ class Command(BaseCommand):
         self.stdout.write(f"DNS on {address}:{port}; messages in {internet.store.directory}")
         self.stdout.write(f"{len(internet.scenario.domains)} domains. Stop with Ctrl-C.")
         self.stdout.flush()
+
+
+def intake() -> Address:
+    """Where this machine takes bounces."""
+    host = settings.INTAKE_HOST
+    return ("127.0.0.1" if host in {"0.0.0.0", "::"} else host), settings.INTAKE_PORT  # noqa: S104

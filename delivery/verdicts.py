@@ -1,0 +1,54 @@
+"""What an outcome means, by the shipped rules and the operators' own ones before them.
+
+The rules are read when a worker looks at its routes anew (delivery.known), so that judging asks the
+database nothing: it happens in the event loop.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from delivery.models import OwnRule
+from wire import replies
+from wire.outcomes import Outcome
+from wire.replies import Rule, Rulebook, RuleRefused, Verdict
+
+log = logging.getLogger(__name__)
+
+
+class _Shelf:
+    """Where a process keeps its rules. One assignment changes them: threads need no lock."""
+
+    book: Rulebook | None = None
+
+
+_SHELF = _Shelf()
+
+
+def rulebook() -> Rulebook:
+    """The rules as last read by this process; the shipped ones before that."""
+    return _SHELF.book or replies.shipped()
+
+
+def refresh() -> Rulebook:
+    """Read the operators' rules again: one short query."""
+    _SHELF.book = replies.shipped().with_own(own_rules())
+    return _SHELF.book
+
+
+def own_rules() -> list[Rule]:
+    """The operators' rules that hold, the newest first."""
+    return list(_readable(OwnRule.objects.filter(withdrawn_at=None).order_by("-id")))
+
+
+def _readable(rows: Iterable[OwnRule]) -> Iterator[Rule]:
+    """One that a newer version of the software cannot read any more must not stop the mail."""
+    for row in rows:
+        try:
+            yield replies.read_rule(row.table)
+        except RuleRefused:
+            log.exception("The own rule %s cannot be used and is left out.", row.name)
+
+
+def judge(outcome: Outcome) -> Verdict:
+    """What an attempt's outcome means, and whom it blames."""
+    return replies.judge(outcome, book=rulebook())

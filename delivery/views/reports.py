@@ -1,0 +1,75 @@
+"""Reports that came in: what was not matched and why, each with its mail. For operators."""
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from customers.access import operators_only
+from delivery import reports_found
+from delivery.models import Report, ReportKind, ReportState
+from delivery.views.recipients import LARGEST_ID, PER_PAGE, number_in
+
+
+class ReportFilter(forms.Form):
+    """Which reports are listed."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Recipient in the report"), required=False, max_length=320
+    )
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *ReportState.choices],
+    )
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *ReportKind.choices],
+    )
+
+
+@require_safe
+@operators_only
+def report_list(request: HttpRequest) -> HttpResponse:
+    """Newest first; without a filter those that nobody has been able to match."""
+    form = ReportFilter(request.GET or {"state": ReportState.UNMATCHED})
+    values = form.cleaned_data if form.is_valid() else {}
+    found = reports_found.listed(
+        state=values.get("state", ""), kind=values.get("kind", ""), recipient=values.get("q", "")
+    )
+    before = number_in(request.GET.get("before", "")) or LARGEST_ID
+    rows = list(found.filter(id__lt=before)[: PER_PAGE + 1])
+    context = {
+        "form": form,
+        "tallies": reports_found.tallies(now=timezone.now()),
+        "kinds": ReportKind.choices,
+        "rows": rows[:PER_PAGE],
+        "next_id": rows[PER_PAGE - 1].pk if len(rows) > PER_PAGE else None,
+    }
+    return render(request, "delivery/report_list.html", context)
+
+
+@require_safe
+@operators_only
+def report(request: HttpRequest, report_id: int) -> HttpResponse:
+    found = get_object_or_404(Report.objects.select_related("customer"), pk=report_id)
+    raw = reports_found.raw_of(found)
+    context = {
+        "report": found,
+        "raw": reports_found.shown(raw),
+        "is_cut": len(raw) > reports_found.SHOWN,
+    }
+    return render(request, "delivery/report_detail.html", context)
+
+
+@require_safe
+@operators_only
+def report_raw(request: HttpRequest, report_id: int) -> HttpResponse:
+    """The mail as it came. Never shown by a browser: strangers have written it."""
+    raw = reports_found.raw_of(get_object_or_404(Report, pk=report_id))
+    response = HttpResponse(raw, content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = f'attachment; filename="report-{report_id}.eml"'
+    return response

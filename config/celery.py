@@ -29,7 +29,7 @@ app.conf.update(
     task_acks_late=True,
     task_ignore_result=True,
     task_default_queue="default",
-    task_queues=(Queue("default"), Queue("dispatch")),
+    task_queues=(Queue("default"), Queue("long"), Queue("dispatch")),
     task_serializer="json",
     accept_content=["json"],
     timezone="UTC",
@@ -46,7 +46,10 @@ app.conf.update(
 app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Queues by kind of waiting: tasks that wait for receivers do not stand before the others.
-app.conf.task_routes = {"delivery.tasks.send": {"queue": "dispatch"}}
+app.conf.task_routes = {
+    "delivery.tasks.send": {"queue": "dispatch"},
+    "customers.tasks.run_import": {"queue": "long"},  # see also delivery.mailings.LONG_QUEUE
+}
 app.autodiscover_tasks()
 
 

@@ -17,9 +17,10 @@ from config.supervision import supervise
 
 WEB_PROCESSES = 2
 WEB_THREADS = 4
-# Sweeping, releasing and closing have workers of their own: senders wait for slow receivers. Two,
-# since an import keeps one of them busy for a while.
+# Sweeping and closing have workers of their own: senders wait for slow receivers, and loaders are
+# busy with imports and large mailings for a while.
 WORKER_PROCESSES = 2
+LOADER_PROCESSES = 2
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
 
 
@@ -43,7 +44,7 @@ def run(
     *,
     until: Callable[[], bool] | None = None,
 ) -> int:
-    """Runs web, worker, sender, intake, beat and the given processes; returns the exit code.
+    """Runs web, worker, loader, sender, intake, beat and the given processes; the exit code.
 
     `until` is asked twice a second from a thread of its own; once it is true all programs are
     ended and the code is 0, as after Ctrl-C and SIGTERM. 1: a program ended by itself.
@@ -67,6 +68,7 @@ def own_processes() -> dict[str, list[str]]:
             *("--log-level", "warning"),
         ],
         "worker": celery_worker("worker", queues="default", processes=WORKER_PROCESSES),
+        "loader": celery_worker("loader", queues="long", processes=LOADER_PROCESSES),
         "sender": celery_worker("sender", queues="dispatch", processes=settings.WORKERS),
         "intake": [sys.executable, "manage.py", "intake"],
         "beat": [*CELERY, "beat"],

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from config import embedded, logs
 from config.agreement import disagreement
 from config.environment import Environment, broker_address, stop
+from config.limit_settings import *  # noqa: F403  of attachments, imports, messages to one address
 from config.mail_settings import *  # noqa: F403  reports coming in, the platform's own mail
 from config.schedule import SCHEDULE
 
@@ -64,8 +65,6 @@ RETRY_LIMIT = env.duration("RETRY_LIMIT", "72h")
 LEASE_SECONDS = env.duration("LEASE", "30s")
 SMTP_CONNECT_TIMEOUT = env.duration("SMTP_CONNECT_TIMEOUT", "30s")
 SMTP_COMMAND_TIMEOUT = env.duration("SMTP_COMMAND_TIMEOUT", "5m")  # RFC 5321 4.5.3.2
-ATTACHMENT_LIMIT_MB = env.integer("ATTACHMENT_LIMIT_MB", 10, minimum=1, maximum=100)
-IMPORT_LIMIT_MB = env.integer("IMPORT_LIMIT_MB", 200, minimum=1, maximum=10_000)
 PARTITION_DAYS_AHEAD = env.integer("PARTITION_DAYS_AHEAD", 7, minimum=1, maximum=60)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 90, minimum=1, maximum=3650)
 

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import random
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,10 @@ from django.db import connection, transaction
 
 from delivery.models import Attempt, Delivery, SendingIp
 from delivery.models.delivery import AttemptVerdict
+from delivery.retry import delay
 from delivery.states import DeliveryState
+
+LOST = "worker-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +165,12 @@ def has_expired(*, now: datetime) -> bool:
 
 
 def return_expired(*, now: datetime) -> int:
-    """Bring back what a dead worker held: due at once, with an attempt that says `uncertain`.
+    """Bring back what a dead worker held, with an attempt that says `uncertain`. How many.
 
     The receiver may have taken the message before the worker died; a second copy is the lesser
-    evil against a lost one. Called by `recovery`, after the journal has had its say.
+    evil against a lost one. Due at once; but what was lost before, and not tried since, may be what
+    the workers die of: it goes up the ladder as after a failed attempt.
+    Called by `recovery`, after the journal has had its say.
     """
     with transaction.atomic():
         lost = list(
@@ -172,16 +178,36 @@ def return_expired(*, now: datetime) -> int:
                 state=DeliveryState.SENDING, claimed_until__lt=now
             )[:5000]
         )
-        Delivery.objects.filter(id__in=[row.pk for row in lost]).update(
-            state=DeliveryState.DEFERRED,
-            reason="worker-lost",
-            next_attempt_at=now,
-            claimed_until=None,
-            claimed_by="",
-        )
+        for row in lost:
+            _lose(row, ladder=settings.RETRY_LADDER, chance=random(), now=now)  # noqa: S311 - spreads
+        _bring_back(lost)
         ips = SendingIp.objects.in_bulk({route_of(row.claimed_by)[1] for row in lost})
         Attempt.objects.bulk_create(_uncertain(row, ips, now) for row in lost)
     return len(lost)
+
+
+def _lose(row: Delivery, *, ladder: Sequence[int], chance: float, now: datetime) -> None:
+    """When it is due again, and which attempt that will be; only in the memory."""
+    row.next_attempt_at = now
+    if row.reason == LOST:
+        row.attempts += 1
+        row.next_attempt_at += delay(attempts=row.attempts, ladder=ladder, chance=chance)
+
+
+def _bring_back(rows: Sequence[Delivery]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE delivery_delivery d SET state = 'deferred', reason = %s, attempts = v.attempts,"
+            " next_attempt_at = v.due, claimed_until = NULL, claimed_by = ''"
+            " FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS v(id, attempts, due)"
+            " WHERE d.id = v.id",
+            [
+                LOST,
+                [row.pk for row in rows],
+                [row.attempts for row in rows],
+                [row.next_attempt_at for row in rows],
+            ],
+        )
 
 
 def _uncertain(row: Delivery, ips: Mapping[int, SendingIp], now: datetime) -> Attempt:
@@ -199,8 +225,8 @@ def _uncertain(row: Delivery, ips: Mapping[int, SendingIp], now: datetime) -> At
         ip_id=ip_id,
         source=ips[ip_id].address if ip_id in ips else "",
         verdict=AttemptVerdict.UNCERTAIN,
-        category="worker-lost",
-        reason="worker-lost",
+        category=LOST,
+        reason=LOST,
         at=now,
         seconds=0.0,
         **dict.fromkeys(unknown, ""),

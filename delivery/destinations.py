@@ -4,7 +4,7 @@ What was found is kept (DomainGroup), so that the next mailing is sorted right f
 is under way in the wrong lane is moved.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -27,13 +27,16 @@ class Finding:
     mx_host: str = ""
 
 
-def group_of(hosts: Iterable[str], patterns: Mapping[str, Sequence[str]]) -> Finding | None:
-    """The first group with a pattern (such as "*.google.com") that fits an MX host. Pure."""
-    for host in hosts:
-        name = host.rstrip(".").lower()
-        for slug, own in patterns.items():
-            if any(fnmatchcase(name, pattern) for pattern in own):
-                return Finding(slug, name)
+def group_of(hosts: Collection[str], patterns: Mapping[str, Sequence[str]]) -> Finding | None:
+    """The first group whose patterns (such as "*.google.com") fit all of these MX hosts. Pure.
+
+    `hosts` are those of the lowest preference. All have to fit: else anybody could put hosts of his
+    own beside a large receiver's, and slow down our lane to that receiver by what they say.
+    """
+    names = [host.rstrip(".").lower() for host in hosts]
+    for slug, own in patterns.items():
+        if names and all(any(fnmatchcase(name, one) for one in own) for name in names):
+            return Finding(slug, names[0])
     return None
 
 

@@ -5,8 +5,8 @@ the network between them.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from random import choice
@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from customers import suppressions
 from delivery import (
+    allowances,
+    announcements,
     claims,
-    composition,
     flood,
     holds,
     lanes,
@@ -33,6 +34,7 @@ from delivery.destinations import OTHER
 from delivery.engine import Engine
 from delivery.known import Known
 from delivery.leases import Lease
+from delivery.letters import letter_of
 from delivery.marks import Errand
 from delivery.recorder import Recorder, lend_connection, patiently
 from delivery.routing import Ip
@@ -41,7 +43,7 @@ from delivery.turns import Turn
 from delivery.watch import Watch
 from wire.addresses import parse
 from wire.courier import Courier
-from wire.letters import Letter, TlsMode
+from wire.letters import Letter
 from wire.outcomes import Outcome
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class Batch:
     lease: Lease
     mailings: dict[int, lanes.Active]
     claimed: Sequence[Claimed]
+    begun: set[int] = field(default_factory=set)  # ids of which a receiver may have heard
 
     @property
     def lane(self) -> lanes.Lane:
@@ -68,6 +71,7 @@ class Batch:
 
 def sweep(*, engine: Engine, now: datetime) -> list[Errand]:
     """Errands for the lanes with due mail that have none under way yet; they are marked."""
+    announcements.catch_up()
     engine.keep_partitions(now)
     mailings, table = lanes.active(), engine.known().table
     pairs = lanes.due(mailings, now=now)
@@ -88,10 +92,11 @@ def run_lane(*, engine: Engine, errand: Errand, berth: Berth) -> int:
         batch = _claim(known, errand, berth, turn, now)
         if batch is None:
             return 0
-        kept = _without_flood(batch, _without_suppressed(batch, now), now)
-        if lane.destination == OTHER:
-            kept = sorting.sort_out(kept, token=batch.lease.token, now=now)
-        _carry(engine, batch, kept)
+        try:
+            _carry(engine, batch, _screened(batch, now))
+        except BaseException:
+            _give_back_untouched(batch)
+            raise
     return len(batch.claimed)
 
 
@@ -120,6 +125,20 @@ def _claim(known: Known, errand: Errand, berth: Berth, turn: Turn, now: datetime
     return Batch(errand, berth, known, turn, ip, pool.ips, lease, by_id, claimed)
 
 
+def _give_back_untouched(batch: Batch) -> None:
+    """After an error: what surely was not sent need not wait until the lease ends."""
+    ids = [item.id for item in batch.claimed if item.id not in batch.begun]
+    claims.give_back(ids=ids, token=batch.lease.token)
+
+
+def _screened(batch: Batch, now: datetime) -> list[Claimed]:
+    """What of the batch may go, and belongs into its lane."""
+    kept = _without_flood(batch, _without_suppressed(batch, now), now)
+    if batch.lane.destination == OTHER:
+        kept = sorting.sort_out(kept, token=batch.lease.token, now=now)
+    return kept
+
+
 def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
     """End the deliveries whose address was suppressed after they were queued."""
     keys = {item.id: parse(item.address).key for item in batch.claimed}
@@ -143,7 +162,7 @@ def _without_suppressed(batch: Batch, now: datetime) -> list[Claimed]:
 
 def _without_flood(batch: Batch, items: Sequence[Claimed], now: datetime) -> list[Claimed]:
     """Hold those back whose address has had enough."""
-    beyond = flood.beyond(items, flood.Bounds(), now=now)
+    beyond = flood.beyond(items, flood.bounds(), now=now)
     held = [item for item in items if item.id in beyond]
     flood.hold(items=held, token=batch.lease.token, now=now)
     return [item for item in items if item.id not in beyond]
@@ -155,13 +174,15 @@ def _carry(engine: Engine, batch: Batch, kept: Sequence[Claimed]) -> None:
     unreached = _carry_from(engine, batch, batch.ip, batch.turn, kept, is_last=other is None)
     if other is None or not unreached:
         return
+    lane = replace(batch.lane, share=min(batch.lane.share, len(unreached)))
     facts = batch.known.facts
-    with turns.turn(batch.lane, ip_id=other.id, facts=facts, now=timezone.now()) as turn:
-        if turn.connections:
-            _carry_from(engine, batch, other, turn, unreached, is_last=True)
+    with turns.turn(lane, ip_id=other.id, facts=facts, now=timezone.now()) as turn:
+        go, stay = unreached[: turn.share], unreached[turn.share :]
+        ids = [item.id for item in stay]
+        patiently(lambda: claims.give_back(ids=ids, token=batch.lease.token))
+        if go:
+            _carry_from(engine, batch, other, turn, go, is_last=True)
         else:
-            ids = [item.id for item in unreached]
-            patiently(lambda: claims.give_back(ids=ids, token=batch.lease.token))
             marks.rest(batch.errand, turns.LONGEST_WAIT)
 
 
@@ -194,9 +215,11 @@ def _carry_from(
             result = outcomes.result_of(
                 item, outcome, envelope_sender=letter.sender, expires_at=expires_at
             )
+            batch.begun.add(item.id)
             recorder.add(result)
-            turn.tried()
-            batch.turn.spend(item.customer_id)
+            if allowances.uses(outcome):
+                turn.tried()
+                batch.turn.spend(item.customer_id)
             complaints.hear(domain=letter.domain, category=result.category, outcome=outcome)
 
         letters = [_letter(batch, item) for item in items]
@@ -217,6 +240,7 @@ def _watch(batch: Batch, turn: Turn) -> Watch:
         epoch=batch.known.epoch,
         lease=batch.lease,
         goes_on=lambda: batch.berth.goes_on() and turn.goes_on(),
+        keep=turn.keep,
         leave=batch.berth.leave,
     )
 
@@ -235,43 +259,10 @@ def _courier(engine: Engine, batch: Batch, ip: Ip, turn: Turn, found: Sorting) -
 
 
 def _letter(batch: Batch, item: Claimed) -> Letter:
-    address = parse(item.address)
-    domain = batch.known.pool(batch.lane.pool_id).domain
-    return Letter(
-        key=item.id,
-        sender=composition.envelope_sender(item.id, domain),
-        recipient=address.mailbox,
-        domain=address.domain,
-        build=_builder(batch.known, batch.lane.pool_id, item),
-        needs_smtputf8=address.needs_smtputf8,
-        tls=TlsMode.required if batch.mailings[item.mailing_id].needs.tls else None,
+    return letter_of(
+        item,
+        known=batch.known,
+        pool_id=batch.lane.pool_id,
+        needs_tls=batch.mailings[item.mailing_id].needs.tls,
+        begin=batch.begun.add,
     )
-
-
-def _builder(known: Known, pool_id: int, item: Claimed) -> Callable[[], bytes]:
-    """Renders on demand. What comes from the database is read here: not inside the event loop."""
-    try:
-        composer = composition.composer(item.mailing_id)
-        signers = known.signers(pool_id)
-    except Exception as error:  # noqa: BLE001 - one bad mailing must not take the lane's others down
-        return _failing(item, error)
-    recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at)
-
-    def build() -> bytes:
-        try:
-            return composer.message(recipient, signers, now=timezone.now())
-        except Exception:
-            log.exception("Delivery %s cannot be built", item.id)
-            raise
-
-    return build
-
-
-def _failing(item: Claimed, error: Exception) -> Callable[[], bytes]:
-    """For a mailing that cannot be composed: its letters are deferred as build-failed."""
-    log.error("Mailing %s cannot be composed", item.mailing_id, exc_info=error)
-
-    def build() -> bytes:
-        raise error
-
-    return build

@@ -6,7 +6,8 @@ Who changes one of these announces it (delivery.live), as with routes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from delivery import destinations
+from delivery import destinations, limits
+from delivery.destinations import OTHER
 from delivery.models import Assignment, Destination, WarmUp
 
 
@@ -20,8 +21,17 @@ class Facts:
     warming: frozenset[int]
 
     def group(self, slug: str) -> Destination:
-        """A destination group; the defaults when it was removed, or is a domain of its own."""
-        return self.groups.get(slug) or Destination(slug=slug, name=slug)
+        """A destination group, by its own limits or by those that hold for it (`group_of`)."""
+        return group_of(slug, self.groups)
+
+
+def group_of(slug: str, groups: Mapping[str, Destination]) -> Destination:
+    """The group. Pure; the limits of "other" hold for a domain of its own and a removed group."""
+    if slug in groups:
+        return groups[slug]
+    other = groups.get(OTHER)
+    own = {name: getattr(other, name) for name in limits.FIELDS} if other is not None else {}
+    return Destination(slug=slug, name=slug, **own)
 
 
 def read() -> Facts:

@@ -1,16 +1,18 @@
 """The flood guard: so many messages an hour to one address, from one customer and from all of us.
 
 A loop in a customer's system must not bury a person. What is beyond the bound is held back, and
-goes later. Counted from the deliveries themselves, so that nothing has to be remembered; and only
-when so many mailings were under way in the hour that somebody can have got so much.
+goes later. Counted is what reached the person, or may have, whenever it was queued: from the
+deliveries themselves, so that nothing has to be remembered; and only when so many mailings were
+under way in the hour that somebody can have got so much.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from customers import audit
 from customers.models import AuditEntry
@@ -19,6 +21,8 @@ from delivery.ids import floor_of
 from delivery.models import Mailing
 
 HOUR = timedelta(hours=1)
+# The last letters of a mailing may come in so long after its time limit.
+LATE = timedelta(hours=1)
 # How long what was held back waits before it is looked at again.
 HELD_FOR = timedelta(minutes=10)
 REASON = "flood-guard"
@@ -27,25 +31,31 @@ BY = "flood-guard"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Messages to one address in an hour."""
+    """Messages to one address in an hour; 0: no bound."""
 
-    per_customer: int = 20
-    per_platform: int = 60
+    per_customer: int
+    per_platform: int
+
+
+def bounds() -> Bounds:
+    """Those of the settings."""
+    return Bounds(settings.FLOOD_PER_CUSTOMER, settings.FLOOD_PER_PLATFORM)
 
 
 def can_overflow(bounds: Bounds, *, now: datetime) -> bool:
     """Whether there were enough mailings in the last hour: each has an address only once."""
     recent = Q(released_at__gte=now - HOUR) | Q(finished_at__gte=now - HOUR) | Q(finished_at=None)
-    owners = Mailing.objects.filter(recent, released_at__isnull=False).values_list("customer_id")
-    counts: dict[int, int] = {}
-    for (owner,) in owners[: bounds.per_platform + 1]:
-        counts[owner] = counts.get(owner, 0) + 1
-    if sum(counts.values()) > bounds.per_platform:
+    mailings = Mailing.objects.filter(recent, released_at__isnull=False).order_by()
+    most = bounds.per_platform
+    if most and mailings[most : most + 1].exists():
         return True
-    return any(count > bounds.per_customer for count in counts.values())
+    counts = mailings.values("customer_id").annotate(count=Count("pk"))
+    most = bounds.per_customer
+    return bool(most) and counts.filter(count__gt=most).exists()
 
 
-# Of the deliveries claimed together, the earlier ones count for the later ones.
+# Of the deliveries claimed together, the earlier ones count for the later ones; those in other
+# workers' hands all count. What was tried counts only when nobody knows how that ended.
 _BEYOND = """
 SELECT c.id FROM unnest(%(ids)s::bigint[], %(addresses)s::text[], %(customers)s::bigint[])
     AS c(id, address, customer_id)
@@ -53,11 +63,17 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS all_of_us, count(*) FILTER (WHERE d.customer_id = c.customer_id) AS own
     FROM delivery_delivery d
     WHERE lower(d.address) = lower(c.address) AND d.id >= %(since)s AND d.id <> c.id
-      AND (d.finished_at >= %(hour)s OR (d.state = 'deferred' AND d.attempts > 0)
-        OR (d.state = 'sending' AND d.id < c.id))
-      AND d.state <> 'suppressed'
+      AND (
+        (d.state = 'accepted' AND d.finished_at >= %(hour)s)
+        OR (d.state = 'sending' AND (d.id < c.id OR d.id <> ALL(%(ids)s)))
+        OR (d.state IN ('deferred', 'refused', 'expired') AND EXISTS (
+            SELECT 1 FROM delivery_attempt a
+            WHERE a.delivery_id = d.id AND a.verdict = 'uncertain' AND a.at >= %(hour)s
+              AND a.id >= %(since)s
+        ))
+      )
 ) n
-WHERE n.own >= %(own)s OR n.all_of_us >= %(all)s
+WHERE (%(own)s > 0 AND n.own >= %(own)s) OR (%(all)s > 0 AND n.all_of_us >= %(all)s)
 """
 
 
@@ -72,13 +88,18 @@ def beyond(claimed: Sequence[Claimed], bounds: Bounds, *, now: datetime) -> set[
                 "ids": [item.id for item in claimed],
                 "addresses": [item.address for item in claimed],
                 "customers": [item.customer_id for item in claimed],
-                "since": floor_of(now - HOUR - HELD_FOR),
+                "since": floor_of(now - HOUR - _longest_open()),
                 "hour": now - HOUR,
                 "own": bounds.per_customer,
                 "all": bounds.per_platform,
             },
         )
         return {row[0] for row in cursor.fetchall()}
+
+
+def _longest_open() -> timedelta:
+    """How old a delivery that ends now may be: they are queued when their mailing is released."""
+    return timedelta(seconds=settings.RETRY_LIMIT) + LATE
 
 
 @transaction.atomic

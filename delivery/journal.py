@@ -21,10 +21,8 @@ from typing import Any, cast
 
 import redis
 from django.conf import settings
-from django.db import DataError
-from psycopg import DataError as RawDataError
 
-from delivery import outcomes
+from delivery import outcomes, unstored
 from delivery.outcomes import Carrier, Result
 from wire import replies
 from wire.outcomes import Outcome, Phase, Reply, Verdict
@@ -183,7 +181,8 @@ def replay(*, now: datetime, grace: float = GRACE_SECONDS) -> int:
         last = f"{int((seconds - grace) * 1000)}" if grace else "+"
         done = 0
         while page := cast("list[tuple[bytes, Any]]", client.xrange(KEY, "-", last, count=PAGE)):
-            _record([fields[b"r"] for _, fields in page], now=now)
+            lost = _record([fields[b"r"] for _, fields in page], now=now)
+            unstored.set_aside(client, lost)
             client.xdel(KEY, *(identity for identity, _ in page))
             done += len(page)
     if done:
@@ -191,36 +190,49 @@ def replay(*, now: datetime, grace: float = GRACE_SECONDS) -> int:
     return done
 
 
-def _record(page: Iterable[bytes], *, now: datetime) -> None:
-    """By claim: what one statement writes has one token and one route."""
-    entries = sorted(_read(page), key=_claim_of)
-    for (token, _), group in groupby(entries, key=_claim_of):
+def _record(page: Iterable[bytes], *, now: datetime) -> list[bytes]:
+    """By claim: what one statement writes has one token and one route. Those that cannot be stored
+    come back.
+    """
+    entries, lost = _read(page)
+    for (token, _), group in groupby(sorted(entries, key=_claim_of), key=_claim_of):
         found = list(group)
         results = [entry.result for entry in found]
         try:
             outcomes.record(results=results, carrier=found[0].carrier, token=token, now=now)
-        except (DataError, RawDataError):
-            for entry in found:
-                _record_alone(entry, now=now)
+        except unstored.OF_THE_OUTCOME:
+            lost += [
+                pack(entry.result, carrier=entry.carrier, token=token)
+                for entry in found
+                if not _record_alone(entry, now=now)
+            ]
+    return lost
 
 
 def _claim_of(entry: Entry) -> tuple[str, int]:
     return entry.token, entry.carrier.ip_id
 
 
-def _read(page: Iterable[bytes]) -> list[Entry]:
-    """An entry that cannot be read must not stand before all others for ever."""
-    entries = []
+def _read(page: Iterable[bytes]) -> tuple[list[Entry], list[bytes]]:
+    """The entries, and those that cannot be read: they must not stand before all others for ever.
+
+    Those of another version may be read by it again.
+    """
+    entries, lost = [], []
     for data in page:
         try:
             entries.append(unpack(data))
         except (ValueError, TypeError):
-            log.exception("A journal entry cannot be read and is given up: %r", data)
-    return entries
+            log.exception("A journal entry cannot be read and is set aside: %r", data)
+            lost.append(data)
+    return entries, lost
 
 
-def _record_alone(entry: Entry, *, now: datetime) -> None:
+def _record_alone(entry: Entry, *, now: datetime) -> bool:
+    result, carrier = entry.result, entry.carrier
     try:
-        outcomes.record(results=[entry.result], carrier=entry.carrier, token=entry.token, now=now)
-    except (DataError, RawDataError):
-        log.exception("The outcome of delivery %s cannot be stored", entry.result.delivery_id)
+        outcomes.record(results=[result], carrier=carrier, token=entry.token, now=now)
+    except unstored.OF_THE_OUTCOME as error:
+        unstored.tell(error, delivery_id=result.delivery_id, pool_id=carrier.pool_id, now=now)
+        return False
+    return True

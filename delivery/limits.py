@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import shorten
 
 from django.db import transaction
 
 from customers import audit
-from delivery import live, slowdowns
+from delivery import announcements, slowdowns
 from delivery.buckets import Rate
 from delivery.models import Destination
 from delivery.slowdowns import Pressed
@@ -80,8 +81,9 @@ def change(
             before=_told(before),
             after=_told(changed),
             why=why,
+            evidence={"before": before, "after": changed},
         )
-        transaction.on_commit(live.announce)
+        announcements.make()
     return True
 
 
@@ -91,4 +93,6 @@ def _at(row: Destination, name: str) -> int | float | None:
 
 
 def _told(values: Mapping[str, int | float | None]) -> str:
-    return ", ".join(f"{name}={'-' if value is None else value}" for name, value in values.items())
+    """As far as the column goes; the evidence has all."""
+    pairs = [f"{name}={'-' if value is None else value}" for name, value in values.items()]
+    return shorten(", ".join(pairs), 60, placeholder=" …")

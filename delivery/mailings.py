@@ -11,7 +11,7 @@ from django.db import transaction
 
 from customers import audit
 from customers.models import Customer, RecipientList
-from delivery import composition, live, partitions, recipients
+from delivery import announcements, composition, partitions, recipients
 from delivery.drafts import (
     Draft,
     Given,
@@ -21,12 +21,15 @@ from delivery.drafts import (
     recipient_problems,
     time_problems,
 )
-from delivery.models import Mailing, MailingAttachment
+from delivery.models import Mailing, MailingAttachment, MailingRecipient
 from delivery.states import MAILING_MOVES, MailingState
 
 log = logging.getLogger(__name__)
 
 RELEASE_TASK = "delivery.tasks.release"
+# Released by programs of their own: more given recipients than this, and all lists.
+LARGE = 1000
+LONG_QUEUE = "long"
 
 
 class WrongState(RuntimeError):
@@ -72,12 +75,20 @@ def create(
         _audit(mailing, "mailing.create", by, now, after=MailingState.SCHEDULED)
         if mailing.scheduled_at <= now:
             # robust: without Redis the mailing waits for the look at those that are due.
-            transaction.on_commit(partial(_enqueue_release, mailing.pk), robust=True)
+            transaction.on_commit(partial(enqueue_release, mailing.pk), robust=True)
     return mailing
 
 
-def _enqueue_release(mailing_id: int) -> None:
-    current_app.send_task(RELEASE_TASK, kwargs={"mailing_id": mailing_id})
+def enqueue_release(mailing_id: int) -> None:
+    """Send the task; that of a large mailing to where it holds up nobody else's."""
+    queue = LONG_QUEUE if _is_large(mailing_id) else None
+    current_app.send_task(RELEASE_TASK, kwargs={"mailing_id": mailing_id}, queue=queue)
+
+
+def _is_large(mailing_id: int) -> bool:
+    given = MailingRecipient.objects.filter(mailing=mailing_id)
+    lists = RecipientList.objects.filter(mailings=mailing_id)
+    return lists.exists() or given[LARGE : LARGE + 1].exists()
 
 
 def _store(
@@ -153,7 +164,7 @@ def move(
         Mailing.objects.filter(pk=mailing_id).update(**changed)
         _audit(mailing, "mailing.move", by, now, before=before, after=to, why=why)
         if to in _STOPPING:
-            transaction.on_commit(live.announce)
+            announcements.make()
     return before
 
 

@@ -8,7 +8,7 @@ from django.db import models, transaction
 
 from customers import audit
 from customers.models import Customer
-from delivery import live
+from delivery import announcements
 from delivery.models import (
     Assignment,
     DkimKey,
@@ -145,7 +145,7 @@ def add_dkim_key(
     with transaction.atomic():
         key = DkimKey.objects.create(domain=domain, selector=selector, kind=kind, private_key=pem)
         _audit("dkim.add", f"domain:{domain.pk}", by, now, after=f"{selector} {kind}"[:60])
-        transaction.on_commit(live.announce)
+        announcements.make()
     return key
 
 
@@ -159,7 +159,7 @@ def set_state(*, pool: Pool, to: PoolState, why: str, by: audit.Actor, now: date
         moved = Pool.objects.filter(pk=pool.pk).exclude(state=to).update(state=to)
         if moved:
             _audit("pool.state", f"pool:{pool.pk}", by, now, after=to, why=why)
-            transaction.on_commit(live.announce)
+            announcements.make()
     return bool(moved)
 
 
@@ -169,7 +169,7 @@ def set_ip_state(*, ip: SendingIp, to: IpState, why: str, by: audit.Actor, now: 
         moved = SendingIp.objects.filter(pk=ip.pk).exclude(state=to).update(state=to)
         if moved:
             _audit("ip.state", f"ip:{ip.pk}", by, now, before=ip.state, after=to, why=why)
-            transaction.on_commit(live.announce)
+            announcements.make()
     return bool(moved)
 
 
@@ -187,7 +187,7 @@ def set_ladder(*, pool: Pool, fallbacks: Sequence[Pool], by: audit.Actor, now: d
         )
         names = " > ".join(fallback.name for fallback in fallbacks)
         _audit("pool.ladder", f"pool:{pool.pk}", by, now, why=names)
-        transaction.on_commit(live.announce)
+        announcements.make()
 
 
 def _check_ladder(pool: Pool, fallbacks: Sequence[Pool]) -> None:
@@ -219,7 +219,7 @@ def assign(*, customer: Customer, pool: Pool, by: audit.Actor, now: datetime) ->
             after=pool.name,
             customer_id=customer.pk,
         )
-        transaction.on_commit(live.announce)
+        announcements.make()
     return assignment
 
 
@@ -243,7 +243,7 @@ def _put(
         if found is None:
             row = rows.create(**key, **values)
             _audit(f"{kind}.add", f"{kind}:{row.pk}", by, now, evidence=_shown({**key, **values}))
-            transaction.on_commit(live.announce)
+            announcements.make()
             return row
         before = {name: getattr(found, name) for name in values}
         changed = {name: new for name, new in values.items() if before[name] != new}
@@ -254,7 +254,7 @@ def _put(
             was = _shown({name: before[name] for name in changed})
             evidence = {"before": was, "after": _shown(changed)}
             _audit(f"{kind}.change", f"{kind}:{found.pk}", by, now, evidence=evidence)
-            transaction.on_commit(live.announce)
+            announcements.make()
     return found
 
 

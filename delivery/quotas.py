@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from customers import audit
-from delivery import live, windows
+from delivery import allowances, announcements, windows
 from delivery.ids import floor_of
 from delivery.models import Assignment, Attempt
 
@@ -34,7 +34,7 @@ def change(
             after=_told(after),
             why=why,
         )
-        transaction.on_commit(live.announce)
+        announcements.make()
     return True
 
 
@@ -55,7 +55,7 @@ def windows_of(row: Assignment, *, now: datetime) -> list[windows.Window]:
     def count(since: datetime) -> int:
         sent = Attempt.objects.filter(customer=customer_id, at__gte=since)
         # An attempt's id is from when its delivery was claimed: a little earlier than the attempt.
-        return sent.filter(id__gte=floor_of(since - timedelta(hours=1))).count()
+        return allowances.used(sent.filter(id__gte=floor_of(since - timedelta(hours=1))))
 
     found = []
     if row.messages_per_hour is not None:

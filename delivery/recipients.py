@@ -63,10 +63,10 @@ grouped AS (
 ),
 written AS (
     INSERT INTO delivery_delivery (mailing_id, customer_id, contact_id, address, domain,
-        destination, fields, priority, state, reason, attempts, next_attempt_at, claimed_by,
+        destination, fields, state, reason, attempts, next_attempt_at, claimed_by,
         queued_at, finished_at)
     SELECT %(mailing)s, %(customer)s, r.contact_id, r.address, r.domain,
-        COALESCE(g.slug, f.destination, 'other'), {fields}, %(priority)s,
+        COALESCE(g.slug, f.destination, 'other'), {fields},
         CASE WHEN s.reason IS NULL THEN 'queued' ELSE 'suppressed' END,
         COALESCE(s.reason, ''), 0, %(now)s, '', %(now)s,
         CASE WHEN s.reason IS NULL THEN NULL ELSE %(now)s END
@@ -93,7 +93,6 @@ def expand(*, mailing: Mailing, used_fields: frozenset[str], now: datetime) -> E
         "mailing": mailing.pk,
         "customer": mailing.customer_id,
         "lists": lists,
-        "priority": 0 if mailing.kind == MailingKind.TRANSACTIONAL else 1,
         "now": now,
         "remembered": now - REMEMBERED,
         "spared": sorted(suppressions.spared(is_bulk=mailing.kind == MailingKind.BULK)),

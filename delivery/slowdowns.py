@@ -2,18 +2,29 @@
 
 Multiplicative decrease, additive increase: each request halves what an IP uses of its limits
 towards that destination; then it grows by a twentieth a minute. The rows live in PostgreSQL, so
-that a restart forgets nothing; each batch reads its row when it begins.
+that a restart forgets nothing; each batch reads its row when it begins. Batches under way in the
+same lane are called: they look a few times a second. Those of other lanes go on undisturbed, and
+nobody reads routes again, however many receivers complain at once.
 """
 
+import logging
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
+import redis
 from django.db import transaction
 
 from customers import audit
-from delivery import live
+from delivery import announcements, live
 from delivery.models import SendingIp, SlowDown
 
+log = logging.getLogger(__name__)
+
+KEY = "hatobin:slow:"
+# A call is kept for longer than any batch lasts.
+CALL_SECONDS = 3600
 HALVING = 0.5
 LEAST = 1 / 64  # below it, the lane pauses
 # Replies that come in together are one request: they were all under way before we slowed down.
@@ -56,6 +67,14 @@ def pressed(row: SlowDown | None, now: datetime) -> Pressed:
 def of(*, ip_id: int, destination: str, now: datetime) -> Pressed:
     """How hard that lane is pressed now."""
     return pressed(SlowDown.objects.filter(ip=ip_id, destination=destination).first(), now)
+
+
+def last_call(*, ip_id: int, destination: str) -> str:
+    """A word that changes when that lane is slowed down or paused: batches begun before are over.
+
+    Raises redis.RedisError when Valkey cannot be asked.
+    """
+    return str(live.connection().get(_key(ip_id, destination)) or "")
 
 
 def paused(*, now: datetime) -> set[tuple[int, str]]:
@@ -117,7 +136,7 @@ def lift(*, slow_down: SlowDown, why: str, by: audit.Actor, now: datetime) -> No
             why=why,
             evidence={"ip": slow_down.ip.address},
         )
-        transaction.on_commit(live.announce)
+        announcements.make()
 
 
 def subject(destination: str) -> str:
@@ -130,6 +149,19 @@ def _locked(ip_id: int, destination: str, now: datetime) -> SlowDown:
         ip_id=ip_id, destination=destination, defaults={"changed_at": now}
     )
     return row
+
+
+def _key(ip_id: int, destination: str) -> str:
+    return f"{KEY}{ip_id}:{destination}"
+
+
+def _call(ip_id: int, destination: str) -> None:
+    """Without Valkey nobody sends anyway."""
+    key = _key(ip_id, destination)
+    try:
+        live.connection().set(key, secrets.token_hex(8), ex=CALL_SECONDS)
+    except redis.RedisError as error:
+        log.warning("The batches of %s cannot be told to slow down: %s", key, error)
 
 
 def _pause(row: SlowDown, now: datetime) -> None:
@@ -151,6 +183,7 @@ def _store(row: SlowDown, reason: str, reply: str, now: datetime) -> None:
             "reply",
         ]
     )
+    transaction.on_commit(partial(_call, row.ip_id, row.destination))
 
 
 def _audit(

@@ -87,7 +87,7 @@ def end_lanes(**_: object) -> None:
 def release_due(**_: object) -> None:
     """Release the mailings whose time has come."""
     for mailing_id in mailings.due(now=timezone.now()):
-        release.delay_on_commit(mailing_id=mailing_id)  # type: ignore[attr-defined]
+        mailings.enqueue_release(mailing_id)
 
 
 @shared_task

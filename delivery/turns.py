@@ -7,14 +7,15 @@ quotas. So nothing is claimed that could not go.
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from random import random
 
 import redis
 
-from delivery import connections, limits, queues, quotas, shares, warmup, windows
+from delivery import connections, limits, queues, quotas, shares, slowdowns, warmup, windows
 from delivery.connections import Held
 from delivery.facts import Facts
 from delivery.lanes import Active, Lane
@@ -41,6 +42,7 @@ class Turn:
         held: Held,
         pace: Pace | None,
         window: Window | None,
+        is_called: Callable[[], bool],
         most: int,
     ) -> None:
         self._facts = facts
@@ -48,8 +50,10 @@ class Turn:
         self.pace = pace
         self._held = held
         self._window = window
+        self._is_called = is_called
         self._began = time.monotonic()
-        self._quotas: dict[int, tuple[list[Window], int]] = {}
+        self._allowance: windows.Taken | None = None
+        self._quotas: dict[int, windows.Taken] = {}
         self._tried = 0
         self._spent: dict[int, int] = {}
         self.wait = pace.wait() if pace and held.count else 0.0
@@ -75,22 +79,28 @@ class Turn:
             row = self._facts.assignments.get(customer_id)
             if row is not None and (own_windows := quotas.windows_of(row, now=now)):
                 own = {key: part for key, part in found.items() if owners[key] == customer_id}
-                granted = windows.take(own_windows, sum(own.values()))
-                self._quotas[customer_id] = (own_windows, granted)
-                found |= _cut(own, granted)
+                taken = windows.take(own_windows, sum(own.values()))
+                self._quotas[customer_id] = taken
+                found |= _cut(own, taken.count)
         return {key: part for key, part in found.items() if part}
 
     def tried(self) -> None:
-        """One delivery was attempted from this IP: it counts."""
+        """One delivery's attempt counts against this IP's allowance."""
         self._tried += 1
 
     def spend(self, customer_id: int) -> None:
-        """One delivery of that customer was attempted, whatever the IP."""
+        """One delivery's attempt counts against that customer's quotas, whatever the IP."""
         self._spent[customer_id] = self._spent.get(customer_id, 0) + 1
 
+    def keep(self) -> bool:
+        """Renew the connections, as long as one is open; False when nothing more may be begun."""
+        return not self._held.most or connections.keep(self._held)
+
     def goes_on(self) -> bool:
-        """Asked several times a second: are the connections still ours, and nobody in a hurry?"""
-        if not connections.keep(self._held):
+        """Asked several times a second: has the receiver not asked for less since, is nobody in a
+        hurry?
+        """
+        if self._is_called():
             return False
         return self._held.urgent or not queues.should_give_way(seconds=self.seconds)
 
@@ -104,10 +114,10 @@ class Turn:
     def _give_back(self) -> None:
         if self.pace is not None:
             self.pace.close()
-        if self._window is not None:
-            windows.give_back([self._window], self.share - self._tried)
-        for customer_id, (own, granted) in self._quotas.items():
-            windows.give_back(own, granted - self._spent.get(customer_id, 0))
+        if self._allowance is not None:
+            windows.give_back(self._allowance, self._allowance.count - self._tried)
+        for customer_id, taken in self._quotas.items():
+            windows.give_back(taken, taken.count - self._spent.get(customer_id, 0))
         if self._held.count:
             connections.leave(self._held)
 
@@ -119,34 +129,43 @@ class Turn:
             return 0
         if self.pace is not None:
             most = min(most, math.ceil(min(self.limits.rate.sustained * BATCH_SECONDS, most)))
-        return most if self._window is None else windows.take([self._window], most)
+        if self._window is None:
+            return most
+        self._allowance = windows.take([self._window], most)
+        return self._allowance.count
 
 
 @contextmanager
 def turn(lane: Lane, *, ip_id: int, facts: Facts, now: datetime) -> Iterator[Turn]:
     """A turn of the lane with that IP; its `share` says how many deliveries may go."""
+    opened = _open(lane, ip_id, facts, now)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _open(lane: Lane, ip_id: int, facts: Facts, now: datetime) -> Turn:
     destination, is_express = lane.destination, lane.is_express
+    last_call = partial(slowdowns.last_call, ip_id=ip_id, destination=destination)
+    called = last_call()  # before the limits are read: what changes after this is noticed
     found = limits.of(ip_id=ip_id, group=facts.group(destination), now=now)
     name = f"{ip_id}:{destination}"
     held = Held(name, "", 0, 0, is_express)
     if found.connections:
         held = connections.take(name=name, most=found.connections, urgent=is_express)
-    limited = found.rate.is_limited
     window = None
     if ip_id in facts.warming:
         window = warmup.window(ip_id=ip_id, destination=destination, now=now)
-    opened = Turn(
+    return Turn(
         facts=facts,
         found=found,
         held=held,
-        pace=Pace(name=name, rate=found.rate, urgent=is_express) if limited else None,
+        pace=Pace(name=name, rate=found.rate, urgent=is_express) if found.rate.is_limited else None,
         window=window,
+        is_called=lambda: last_call() != called,
         most=lane.share,
     )
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def _cut(own: Mapping[int, int], granted: int) -> dict[int, int]:

@@ -7,11 +7,12 @@ only warming ones and all allowances are used, its mail waits until midnight, an
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from textwrap import shorten
 
 from django.db import transaction
 
 from customers import audit
-from delivery import live, windows
+from delivery import allowances, announcements, windows
 from delivery.ids import floor_of
 from delivery.models import Attempt, Destination, SendingIp, WarmUp
 
@@ -56,7 +57,7 @@ def begin(
             WarmUp(ip=ip, destination=slug, started_on=started_on, allowances=list(allowances))
             for slug in sorted(slugs)
         )
-        _audit("ip.warm-up", ip, by, now, after=", ".join(map(str, allowances)))
+        _audit("ip.warm-up", ip, by, now, days=allowances)
 
 
 def end(*, ip: SendingIp, why: str, by: audit.Actor, now: datetime) -> None:
@@ -112,7 +113,7 @@ def _window(row: WarmUp, destination: str, now: datetime) -> windows.Window | No
 
     def count(since: datetime) -> int:
         sent = Attempt.objects.filter(id__gte=floor_of(since - timedelta(hours=1)), at__gte=since)
-        return sent.filter(source=source, destination=destination).count()
+        return allowances.used(sent.filter(source=source, destination=destination))
 
     name = f"warm:{row.ip_id}:{destination}"
     return windows.Window(name, windows.day_of(now), 86_400, today, count)
@@ -123,7 +124,22 @@ def _today(now: datetime) -> date:
 
 
 def _audit(
-    verb: str, ip: SendingIp, by: audit.Actor, now: datetime, *, after: str = "", why: str = ""
+    verb: str,
+    ip: SendingIp,
+    by: audit.Actor,
+    now: datetime,
+    *,
+    days: Sequence[int] = (),
+    why: str = "",
 ) -> None:
-    audit.record(verb=verb, subject=f"ip:{ip.pk}", by=by, now=now, after=after, why=why)
-    transaction.on_commit(live.announce)
+    """`days` as far as the column goes; the evidence has all."""
+    audit.record(
+        verb=verb,
+        subject=f"ip:{ip.pk}",
+        by=by,
+        now=now,
+        after=shorten(", ".join(map(str, days)), 60, placeholder=" …"),
+        why=why,
+        evidence={"allowances": list(days)} if days else None,
+    )
+    announcements.make()

@@ -37,14 +37,17 @@ class Carry(Protocol):
         *,
         report: Callable[[Letter, Outcome], None],
         may_continue: Callable[[], bool],
+        may_hand_over: Callable[[], bool],
     ) -> Awaitable[list[Letter]]: ...
 
 
 class Watch:
-    """Runs beside the batch in the same loop; the batch asks `may_continue` before each message.
+    """Runs beside the batch in the same loop; the batch asks `may_continue` before it takes up a
+    letter, and `may_hand_over` when that letter's turn to leave has come.
 
-    `goes_on` is asked a few times a second. `leave` is called once when only stragglers are left,
-    and says whether the lane may be let go.
+    `goes_on` is asked a few times a second, and `keep` renews what the batch holds, until the end:
+    the letters of a stopped batch may be on their way for minutes. `leave` is called once when only
+    stragglers are left, and says whether the lane may be let go.
     """
 
     def __init__(
@@ -54,15 +57,18 @@ class Watch:
         epoch: str,
         lease: Lease,
         goes_on: Callable[[], bool],
+        keep: Callable[[], bool],
         leave: Callable[[], bool],
     ) -> None:
         self._errand = errand
         self._epoch = epoch
         self._lease = lease
         self._may_go_on = goes_on
+        self._keep = keep
         self._leave = leave
         self._deadline = time.monotonic() + TASK_SECONDS
         self._goes_on = True
+        self._routes_hold = True
         self._has_left = False
         self._open = 0
         self._last_step = time.monotonic()
@@ -71,6 +77,14 @@ class Watch:
         """No, once the routes have changed, the task's time is over, or the rows may be lost."""
         self._last_step = time.monotonic()
         return self._goes_on and self._last_step < self._deadline and self._lease.holds()
+
+    def may_hand_over(self) -> bool:
+        """No, once the routes have changed or the rows may be lost.
+
+        That the batch's time is over is no reason: a host that takes longer than a batch has would
+        never get a letter.
+        """
+        return self._routes_hold and self._lease.holds()
 
     def stop(self) -> None:
         """End the batch after the letters that are under way."""
@@ -89,7 +103,12 @@ class Watch:
             report(letter, outcome)
 
         try:
-            return await carry(letters, report=step, may_continue=self.may_continue)
+            return await carry(
+                letters,
+                report=step,
+                may_continue=self.may_continue,
+                may_hand_over=self.may_hand_over,
+            )
         finally:
             looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -97,20 +116,26 @@ class Watch:
 
     async def _look(self) -> None:
         looks = 0
-        while self._goes_on or not self._has_left:
+        while True:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
+            quiet = time.monotonic() - self._last_step
             try:
-                if self._goes_on and (live.epoch() != self._epoch or not self._may_go_on()):
-                    self._goes_on = False
-                if not self._has_left:
-                    self._keep_or_leave(looks)
+                # In a thread: a Valkey that hangs must not stop the loop of all lanes.
+                await asyncio.to_thread(self._ask, looks, quiet)
             except redis.RedisError:
                 # Nobody can tell whether the routes still hold: rather wait than send wrongly.
-                self._goes_on = False
+                self._goes_on = self._routes_hold = False
 
-    def _keep_or_leave(self, looks: int) -> None:
-        quiet = time.monotonic() - self._last_step
+    def _ask(self, looks: int, quiet: float) -> None:
+        if not self._keep():
+            self._goes_on = False
+        if self._routes_hold and live.epoch() != self._epoch:
+            self._goes_on = self._routes_hold = False
+        if self._goes_on and not self._may_go_on():
+            self._goes_on = False
+        if self._has_left:
+            return
         if self._open <= STRAGGLERS and quiet > QUIET_SECONDS and self._leave():
             self._has_left = True
             marks.leave(self._errand)

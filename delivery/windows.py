@@ -4,6 +4,7 @@ Kept in Valkey; one that is not there (a new window, a Valkey that was lost) is 
 books, so that nothing is allowed twice.
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from delivery import live, scripts
 
-KEY = "hatobin:window:"
+KEY = "hatobin:allowance:"
 DAY = timedelta(days=1)
 
 
@@ -31,6 +32,17 @@ class Window:
         return f"{KEY}{self.name}:{self.since:%Y%m%dT%H}"
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`count` from all of these windows. The generations tell whether a counter is still the one
+    from which it was taken.
+    """
+
+    windows: tuple[Window, ...]
+    generations: tuple[str, ...]
+    count: int
+
+
 def hour_of(now: datetime) -> datetime:
     """The beginning of the hour."""
     return now.replace(minute=0, second=0, microsecond=0)
@@ -43,19 +55,18 @@ def day_of(now: datetime) -> datetime:
     )
 
 
-def take(windows: Sequence[Window], wanted: int) -> int:
-    """Take up to `wanted` from all windows at once; how many were granted."""
-    granted = _run(windows, wanted)
-    while granted < 0 <= wanted:
+def take(windows: Sequence[Window], wanted: int) -> Taken:
+    """Take up to `wanted` from all windows at once."""
+    while (taken := _take(windows, wanted)) is None:
         _set_missing(windows)
-        granted = _run(windows, wanted)
-    return granted
+    return taken
 
 
-def give_back(windows: Sequence[Window], count: int) -> None:
-    """What was taken and not used."""
-    if count:
-        _run(windows, -count)
+def give_back(taken: Taken, count: int) -> None:
+    """What was taken and not used; nothing to a counter that was lost and set anew meanwhile."""
+    if count > 0:
+        keys = [window.key for window in taken.windows]
+        scripts.run("windows", keys=keys, args=["give", count, *taken.generations])
 
 
 def is_used_up(windows: Sequence[Window]) -> bool:
@@ -64,21 +75,21 @@ def is_used_up(windows: Sequence[Window]) -> bool:
 
 
 def left(window: Window) -> int:
-    found = live.connection().get(window.key)
-    if found is None:
+    """How many may still go out in it."""
+    while (found := live.connection().get(window.key)) is None:
         _set_missing([window])
-        found = live.connection().get(window.key)
-    return window.limit - int(found or 0)
+    return window.limit - int(str(found).split()[1])
 
 
-def _run(windows: Sequence[Window], wanted: int) -> int:
-    limits = [window.limit for window in windows]
+def _take(windows: Sequence[Window], wanted: int) -> Taken | None:
     keys = [window.key for window in windows]
-    return int(scripts.run("windows", keys=keys, args=[wanted, *limits]))
+    limits = [window.limit for window in windows]
+    granted, *generations = scripts.run("windows", keys=keys, args=["take", wanted, *limits])
+    return None if granted < 0 else Taken(tuple(windows), tuple(generations), granted)
 
 
 def _set_missing(windows: Sequence[Window]) -> None:
     for window in windows:
         if not live.connection().exists(window.key):
-            used = window.count(window.since)
-            live.connection().set(window.key, used, nx=True, ex=window.seconds + 3600)
+            value = f"{secrets.token_hex(8)} {window.count(window.since)}"
+            live.connection().set(window.key, value, nx=True, ex=window.seconds + 3600)

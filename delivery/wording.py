@@ -53,6 +53,7 @@ REASONS: dict[str, Promise] = {
     "unsafe-address": _("The address cannot be sent safely"),
     "unsafe-content": _("The message holds NUL, which no mail may hold"),
     "build-failed": _("The message could not be built"),
+    "internal-error": _("Hatobin itself made an error: its log tells more"),
     # what happened to the delivery
     "worker-lost": _("A worker stopped in the middle of it"),
     "never-tried": _("It was held until the time limit ran out"),
@@ -121,6 +122,7 @@ VERBS: dict[str, Promise] = {
     "limits.lift": _("Slow-down lifted"),
     "ip.warm-up": _("Warm-up begun"),
     "ip.warm": _("Warm-up ended"),
+    "pool.unstored": _("Outcomes could not be stored and were set aside"),
     "mailing.flood": _("Messages held back by the flood guard"),
     "standing.move": _("Standing changed"),
     "suppression.add": _("Address suppressed"),
@@ -157,6 +159,7 @@ PROOFS: dict[str, Promise] = {
 ACTORS: dict[str, Promise] = {
     "release": _("Hatobin (release)"),
     "closing": _("Hatobin (closing)"),
+    "recovery": _("Hatobin (recovery)"),
     "slow-down": _("Hatobin (slow-down)"),
     "flood-guard": _("Hatobin (flood guard)"),
     "thresholds": _("Hatobin (thresholds)"),

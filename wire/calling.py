@@ -47,7 +47,7 @@ _FAILURES = {Trust.sts: "sts-tls-failed", Trust.dane: "dane-failed"}
 
 
 class Caller:
-    """The opening of one connection, up to where MAIL may be said."""
+    """The opening of one connection, up to where MAIL may be said; `phase` is how far it is."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Caller:
         self.policy = policy
         self.context = context
         self.talk = talk
+        self.phase = Phase.connect
 
     async def call(self) -> aiosmtplib.SMTP:
         sock = await self._connected()
@@ -115,27 +116,29 @@ class Caller:
         return sock
 
     async def _welcomed(self, client: aiosmtplib.SMTP) -> None:
+        self.phase = Phase.banner
         try:
             banner = await client.connect()
         except (aiosmtplib.SMTPException, OSError) as error:
             if isinstance(error.__cause__, ssl.SSLError):
                 self.talk.event(str(error.__cause__))
                 raise Broken(Phase.starttls, "tls-failed") from error
-            raise self._heard(Phase.banner, error) from error
+            raise self._heard(error) from error
         self.talk.heard(read_reply(*banner))
 
     async def _introduced(self, client: aiosmtplib.SMTP) -> None:
+        self.phase = Phase.ehlo
         self.talk.said(f"EHLO {self.source.helo}")
         try:
             answer = await client.ehlo()
         except aiosmtplib.SMTPHeloError as error:
             # A host of before 1995 does not know EHLO; any other "no" it will say again.
             if error.code not in (500, 502, 504) or not client.is_connected:
-                raise self._heard(Phase.ehlo, error) from error
+                raise self._heard(error) from error
             self.talk.heard(read_reply(error.code, error.message))
             await self._introduced_plainly(client)
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise self._heard(Phase.ehlo, error) from error
+            raise self._heard(error) from error
         else:
             self.talk.heard(read_reply(*answer))
 
@@ -144,7 +147,7 @@ class Caller:
         try:
             answer = await client.helo()
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise self._heard(Phase.ehlo, error) from error
+            raise self._heard(error) from error
         self.talk.heard(read_reply(*answer))
 
     async def _encrypted(self, client: aiosmtplib.SMTP) -> None:
@@ -155,12 +158,13 @@ class Caller:
             if self.door.demand.is_test:
                 self.talk.event("MTA-STS, in testing: the host offers no TLS")
             return
+        self.phase = Phase.starttls
         self.talk.said("STARTTLS")
         try:
             self.talk.heard(read_reply(*await client.starttls(tls_context=self.context)))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             # ValueError: the host's name is none that SNI can carry.
-            end = self._heard(Phase.starttls, error)
+            end = self._heard(error)
             self.talk.event(f"TLS failed: {error}")
             reason = _FAILURES.get(trust, "tls-failed")
             raise Broken(Phase.starttls, reason, end.reply) from error
@@ -172,19 +176,20 @@ class Caller:
         await self._introduced(client)
 
     async def _logged_in(self, client: aiosmtplib.SMTP) -> None:
+        self.phase = Phase.auth
         self.talk.said("AUTH ********")
         try:
             answer = await client.login(self.door.username, self.door.password)
         except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError) as error:
-            raise self._heard(Phase.auth, error) from error
+            raise self._heard(error) from error
         except (aiosmtplib.SMTPException, ValueError) as error:
-            end = self._heard(Phase.auth, error)
+            end = self._heard(error)
             self.talk.event(f"log-in failed: {error}")
             raise Broken(Phase.auth, "auth-failed", end.reply) from error
         self.talk.heard(read_reply(*answer))
 
-    def _heard(self, phase: Phase, error: BaseException) -> Broken:
-        end = broken(phase, error)
+    def _heard(self, error: BaseException) -> Broken:
+        end = broken(self.phase, error)
         if end.reply is not None:
             self.talk.heard(end.reply)
         return end

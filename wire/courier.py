@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from wire.dns import Resolver
 from wire.letters import Letter, Policy, Relay, Source
+from wire.orders import Orders
 from wire.outcomes import Outcome
 from wire.places import Terms
 from wire.rounds import Round
@@ -36,14 +37,23 @@ class Courier:
         *,
         report: Callable[[Letter, Outcome], None],
         may_continue: Callable[[], bool],
+        may_hand_over: Callable[[], bool] | None = None,
     ) -> list[Letter]:
         """Deliver; `report` is called once for each letter, as soon as its outcome is known.
 
-        `may_continue` is asked before each letter; once it says no, connections are closed and
-        the letters not tried are returned. What either of them raises ends the round at once, in
-        an ExceptionGroup; a letter that was on the wire then has no report.
+        `may_continue` is asked before each letter is taken up; once it says no, connections are
+        closed and the letters not tried are returned. `may_hand_over`, the same if not given, is
+        asked again before a message goes out, which with a slow host may be minutes later: once it
+        says no, the letters that were taken up come back too. What one of them raises ends the
+        round at once, in an ExceptionGroup; a letter then on the wire may have no report.
         """
-        trip = Round(self._terms, report, may_continue)
+        orders = Orders(
+            report=report,
+            may_continue=may_continue,
+            may_hand_over=may_hand_over or may_continue,
+            pace=self._terms.policy.pace,
+        )
+        trip = Round(self._terms, orders)
         trip.sort(letters)
         async with asyncio.TaskGroup() as crew:
             for _ in range(min(self._terms.policy.max_sessions, len(letters))):

@@ -11,6 +11,7 @@ from hashlib import sha256, sha512
 from typing import Any, cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.verification import (
     Criticality,
@@ -28,6 +29,8 @@ WHOLE, PUBLIC_KEY = 0, 1
 EXACT, SHA256, SHA512 = 0, 1, 2
 _DIGESTS = {SHA256: sha256, SHA512: sha512}
 _LENGTHS = {SHA256: 32, SHA512: 64}
+# A certificate with a key, a curve or a version that nobody knows can be any octets' fault.
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 def usable(records: Sequence[Tlsa]) -> tuple[Tlsa, ...]:
@@ -54,13 +57,9 @@ def matches(
     """Whether a usable record fits the chain, DER certificates as sent, the host's own first.
 
     `names` are those the host may be called by; usage 3 looks at neither names nor dates
-    (RFC 7672 3.1.1). A certificate that cannot be read fits nothing.
+    (RFC 7672 3.1.1). A certificate that cannot be read fits nothing, and spoils no other.
     """
-    try:
-        certificates = [x509.load_der_x509_certificate(der) for der in chain]
-        return any(_fits(record, certificates, names, now) for record in records)
-    except ValueError:
-        return False
+    return any(_fits(record, chain, names, now) for record in records)
 
 
 def shown(session: ssl.SSLObject) -> tuple[bytes, ...]:
@@ -83,36 +82,43 @@ def _is_usable(record: Tlsa) -> bool:
     )
 
 
-def _fits(
-    record: Tlsa, chain: Sequence[x509.Certificate], names: Sequence[str], now: datetime
-) -> bool:
+def _fits(record: Tlsa, chain: Sequence[bytes], names: Sequence[str], now: datetime) -> bool:
     if record.usage == END_ENTITY:
         return bool(chain) and _is_named(record, chain[0])
     anchors = [one for one in chain[1:] if _is_named(record, one)]
     return any(_leads_to(anchor, chain, name, now) for anchor in anchors for name in names)
 
 
-def _is_named(record: Tlsa, certificate: x509.Certificate) -> bool:
-    octets = certificate.public_bytes(Encoding.DER)
+def _is_named(record: Tlsa, octets: bytes) -> bool:
     if record.selector == PUBLIC_KEY:
-        key = certificate.public_key()
+        try:
+            key = x509.load_der_x509_certificate(octets).public_key()
+        except _UNREADABLE:
+            return False
         octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if record.matching != EXACT:
         octets = _DIGESTS[record.matching](octets).digest()
     return octets == record.data
 
 
-def _leads_to(
-    anchor: x509.Certificate, chain: Sequence[x509.Certificate], name: str, now: datetime
-) -> bool:
+def _leads_to(anchor: bytes, chain: Sequence[bytes], name: str, now: datetime) -> bool:
     # The rules of public authorities are not asked of an anchor that its owner names himself.
     lenient = ExtensionPolicy.permit_all()
     host = lenient.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
     issuer = lenient.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     policy = PolicyBuilder().extension_policies(ca_policy=issuer, ee_policy=host)
+    between = [one for one in map(_read, chain[1:]) if one is not None]
     try:
-        verifier = policy.store(Store([anchor])).time(now).build_server_verifier(x509.DNSName(name))
-        verifier.verify(chain[0], list(chain[1:]))
-    except (VerificationError, ValueError):
+        root, leaf = map(x509.load_der_x509_certificate, (anchor, chain[0]))
+        verifier = policy.store(Store([root])).time(now).build_server_verifier(x509.DNSName(name))
+        verifier.verify(leaf, between)
+    except (VerificationError, *_UNREADABLE):
         return False
     return True
+
+
+def _read(octets: bytes) -> x509.Certificate | None:
+    try:
+        return x509.load_der_x509_certificate(octets)
+    except _UNREADABLE:
+        return None

@@ -1,5 +1,6 @@
 """One letter's transaction on paper: what is said, what the host's offers rule out, how it ends."""
 
+import re
 from dataclasses import dataclass
 
 import aiosmtplib
@@ -8,6 +9,9 @@ from aiosmtplib.protocol import normalize_message_line_endings
 from wire.calling import Broken
 from wire.letters import Letter
 from wire.outcomes import Conversation, Phase, Reply, Verdict, verdict_of
+
+# RFC 1870 section 3.
+_SIZE = re.compile(r"[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,9 @@ class Transaction:
     talk: Conversation
     message: bytes = b""
     end: End | None = None
+    # Another letter went before it: if the connection is gone by now, that tells nothing of this.
+    may_come_back: bool = False
+    is_handed_over: bool = False  # all of it: the receiver may have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,9 @@ def offers_of(client: aiosmtplib.SMTP) -> Offers:
     """Read the answer to EHLO (RFC 1870, 2920, 3030, 6152, 6531)."""
     offers = client.supports_extension
     limit = client.esmtp_extensions.get("size", "")
-    # "SIZE" or "SIZE 0" sets no limit (RFC 1870 section 4).
-    size = int(limit) if limit.isdecimal() else 0
+    # "SIZE" or "SIZE 0" sets no limit (RFC 1870 section 4), nor does what is no size: int() takes
+    # no thousands of digits.
+    size = int(limit) if _SIZE.fullmatch(limit) else 0
     return Offers(
         size=size if offers("size") else -1,
         eight_bit=offers("8bitmime"),
@@ -119,7 +127,19 @@ def shut_out(end: Broken) -> Verdict:
     return verdict_of(end.reply)
 
 
+def is_stale(broke: Broken) -> bool:
+    """Whether the connection was gone before anything was said to this letter."""
+    return broke.phase is Phase.mail and broke.reply is None and broke.reason == "connection-lost"
+
+
 def cut_off(broke: Broken) -> End:
     """The connection was lost: after the end of data the receiver may have the letter."""
     verdict = Verdict.uncertain if broke.phase is Phase.end_of_data else Verdict.deferred
     return End(verdict, broke.phase, broke.reason, broke.reply)
+
+
+def unforeseen(transaction: Transaction) -> End:
+    """A fault of our own, or one that only this host brings to light."""
+    if transaction.is_handed_over:
+        return End(Verdict.uncertain, Phase.end_of_data, "protocol-error")
+    return End(Verdict.deferred, Phase.mail, "protocol-error")

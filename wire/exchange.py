@@ -26,6 +26,10 @@ class Untried(Exception):
     """The connection ended before this letter's envelope was answered."""
 
 
+class CalledBack(Exception):
+    """The letter may not leave any more; the host has not been given its message."""
+
+
 class Exchange:
     """The wire side of a session: it knows what is open and what reply is due."""
 
@@ -48,14 +52,23 @@ class Exchange:
             lines.append(b"DATA")
         self._write(transaction, lines, Phase.mail)
 
-    async def transact(self, transaction: Transaction, behind: Callable[[], None]) -> End:
-        """Bring an announced letter to its end. `behind` may announce the next one."""
+    async def transact(
+        self, transaction: Transaction, behind: Callable[[], None], may_leave: Callable[[], bool]
+    ) -> End:
+        """Bring an announced letter to its end. `behind` may announce the next one.
+
+        `may_leave` is asked when the message's turn has come: CalledBack when it says no.
+        """
         await self.clear()
         ask = self._answers if self.offers.pipelining else self._ask
         refused = await ask(transaction)
-        if refused is None and self._goes_as_chunk(transaction):
-            return await self._hand_over_chunk(transaction, behind)
         if refused is None:
+            # The envelope may have gone out minutes ago, behind a message to a slow host.
+            if not may_leave():
+                self._take_back(transaction)
+                raise CalledBack
+            if self._goes_as_chunk(transaction):
+                return await self._hand_over_chunk(transaction, behind)
             return await self._hand_over(transaction, behind)
         if refused.reply is not None and refused.reply.code == 421:
             self._stream.abort()
@@ -74,6 +87,14 @@ class Exchange:
         except StreamBroken as error:
             raise Untried from error
         self._reset_due, self._envelope_open, self._chunk_open = True, False, False
+
+    def _take_back(self, transaction: Transaction) -> None:
+        if self._goes_as_chunk(transaction):
+            self.reset()
+        else:
+            # After a 354 all is message until its end; only without one it is not delivered
+            # (RFC 5321 4.1.1.4).
+            self._stream.abort()
 
     async def clear(self) -> None:
         """Have no reply due and no envelope open; Untried when the host does not play along."""
@@ -121,6 +142,7 @@ class Exchange:
         command = f"BDAT {len(message)} LAST"
         transaction.talk.said(command)
         transaction.talk.said(f"<{len(message)} octets>")
+        transaction.is_handed_over = True
         self._put(b"%s\r\n%s" % (command.encode(), message), replies=1)
         self._chunk_open = True
         behind()
@@ -134,11 +156,12 @@ class Exchange:
         self._envelope_open = False
         phase = Phase.end_of_data
         if len(stuffed) <= AT_ONCE:
+            transaction.is_handed_over = True
             self._put(stuffed + b".\r\n", replies=1)
             if self.offers.pipelining:
                 behind()
         else:
-            phase = await self._pour(stuffed)
+            phase = await self._pour(transaction, stuffed)
         reply = await self._read(phase, self._policy.data_timeout)
         transaction.talk.heard(reply)
         return self._ended(phase, reply)
@@ -152,7 +175,7 @@ class Exchange:
             return End(Verdict.accepted, phase, "smtp-reply", reply)
         return refusal(phase, reply)
 
-    async def _pour(self, stuffed: bytes) -> Phase:
+    async def _pour(self, transaction: Transaction, stuffed: bytes) -> Phase:
         """Listens while it sends: a host may refuse, or leave, in the middle of a long letter."""
         self._put(stuffed, replies=1)
         try:
@@ -163,6 +186,7 @@ class Exchange:
             raise Broken(Phase.data, "timeout") from None
         if self._stream.has_reply:
             return Phase.data
+        transaction.is_handed_over = True
         self._put(b".\r\n", replies=0)
         return Phase.end_of_data
 

@@ -55,7 +55,8 @@ class Policy:
 
     `pace` gives 0.0 when one letter may go now (it is counted as gone), else the seconds until it
     is worth asking again; None: as fast as it goes. `admits` is told a domain and the names of its
-    MX hosts; when it says no, the letters come back untried. Neither may wait for anything.
+    first MX hosts (of the lowest preference); when it says no, the letters come back untried.
+    Neither may wait for anything.
     """
 
     port: int = 25

@@ -56,7 +56,7 @@ class Outcome:
     "tls-required", "tls-failed", "auth-failed", "no-such-domain", "null-mx", "no-mail-host",
     "dns-failure", "relay-unresolvable", "no-usable-address", "source-unusable",
     "refused-destination", "smtputf8-not-offered", "too-large", "unsafe-address", "unsafe-content",
-    "build-failed".
+    "build-failed", "internal-error".
     "sts-mismatch", "sts-tls-failed", "dane-failed" stand for what MTA-STS or DANE forbade.
     `tls` is "" or protocol, cipher and how the host was verified: "none", "pkix", "pkix (sts)" or
     "dane". `conversation` has one line for each command ("C: "),

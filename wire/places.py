@@ -68,6 +68,13 @@ class Place:
     cannot_tls: set[str] = field(default_factory=set)
     unproven: set[str] = field(default_factory=set)
 
+    def give_up(self) -> list[Letter]:
+        """Take all letters out of the queues."""
+        letters = [letter for queue in self.queues.values() for letter in queue.letters]
+        for queue in self.queues.values():
+            queue.letters.clear()
+        return letters
+
     def next_queue(self) -> Queue | None:
         return next((queue for queue in self.queues.values() if queue.letters), None)
 

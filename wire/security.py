@@ -6,7 +6,7 @@ own mode stands, and certificates are not looked at (RFC 7435).
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -121,14 +121,18 @@ async def demand(
             # An attacker who holds back the records must not get the letter (RFC 7672 2.1.1).
             return Closed("dane-failed", f"TLSA records of {base}: {answer.why}")
         if answer.values:
-            return _by_records(answer.values, (base, host.name))
+            return _by_records(answer.values, (base, host.name), rule)
     return _BY_RULE[rule]
 
 
-def _by_records(records: Sequence[Tlsa], names: tuple[str, ...]) -> Demand:
+def _by_records(records: Sequence[Tlsa], names: tuple[str, ...], rule: Rule) -> Demand | Closed:
+    """Records that name nothing usable make TLS a must (RFC 7672 2.2), and lift no rule."""
     usable = dane.usable(records)
-    trust = Trust.dane if usable else Trust.none
-    return Demand(trust, is_must=True, tlsa=usable, names=tuple(dict.fromkeys(names)))
+    if usable:
+        names = tuple(dict.fromkeys(names))
+        return Demand(Trust.dane, is_must=True, tlsa=usable, names=names)
+    asked = _BY_RULE[rule]
+    return asked if isinstance(asked, Closed) else replace(asked, is_must=True)
 
 
 _BY_RULE: dict[Rule, Demand | Closed] = {

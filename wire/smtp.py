@@ -7,17 +7,30 @@ reply would be taken for the answer to the next command.
 """
 
 import contextlib
+import logging
 import ssl
 from collections.abc import Callable
 
 import aiosmtplib
 
-from wire.calling import Broken, Caller, Door, security_of
-from wire.envelopes import End, Transaction, cut_off, obstacle, offers_of, shut_out, with_crlf
-from wire.exchange import Exchange, Untried
+from wire.calling import Broken, Caller, Door, hang_up, security_of
+from wire.envelopes import (
+    End,
+    Transaction,
+    cut_off,
+    is_stale,
+    obstacle,
+    offers_of,
+    shut_out,
+    unforeseen,
+    with_crlf,
+)
+from wire.exchange import CalledBack, Exchange, Untried
 from wire.letters import Letter, Policy, Source
 from wire.outcomes import Conversation, Outcome, Phase, Verdict
 from wire.stream import StreamBroken, take_over
+
+log = logging.getLogger(__name__)
 
 # The letters are done when we say QUIT; nobody should wait for a host that is slow to answer it.
 QUIT_TIMEOUT = 5.0
@@ -32,23 +45,43 @@ async def open_session(
     talk: Conversation,
 ) -> "Session | Outcome":
     """Connect, greet, encrypt and log in. An outcome says why it came to nothing."""
+    caller = Caller(door, source, policy, context, talk)
     try:
-        client = await Caller(door, source, policy, context, talk).call()
-    except Broken as end:
-        talk.event(f"{end.reason} at {end.phase}")
-        return talk.outcome(
-            shut_out(end),
-            end.phase,
-            end.reason,
-            reply=end.reply,
-            host=door.host,
-            address=door.address,
-        )
-    return Session(door, client, policy, talk)
+        return _session(door, await caller.call(), policy, talk)
+    except Broken as broke:
+        end = broke
+    except Exception as error:
+        # What a host says may bring out a fault of ours, or of a library: not the others' trouble.
+        log.exception("opening to %s [%s], at %s", door.host, door.address, caller.phase)
+        talk.event(f"unforeseen: {error!r}")
+        end = Broken(caller.phase, "protocol-error")
+    talk.event(f"{end.reason} at {end.phase}")
+    return talk.outcome(
+        shut_out(end),
+        end.phase,
+        end.reason,
+        reply=end.reply,
+        host=door.host,
+        address=door.address,
+    )
+
+
+def _session(door: Door, client: aiosmtplib.SMTP, policy: Policy, talk: Conversation) -> "Session":
+    transport = client.transport
+    try:
+        return Session(door, client, policy, talk)
+    except BaseException:
+        hang_up(client, transport)
+        raise
 
 
 def nothing_behind() -> None:
     """For a letter that is sent alone."""
+
+
+def always() -> bool:
+    """For a letter that nobody calls back."""
+    return True
 
 
 class Session:
@@ -91,9 +124,16 @@ class Session:
         assert outcome is not None  # nothing was under way before it
         return outcome
 
-    def begin(self, letter: Letter) -> Transaction:
-        """Build the letter; with pipelining, write its envelope."""
-        transaction = Transaction(letter, self._conversation())
+    def begin(self, letter: Letter, *, may_come_back: bool = False) -> Transaction:
+        """Build the letter; with pipelining, write its envelope. Raises nothing.
+
+        `may_come_back`: it counts as untried when the connection turns out to be gone since the
+        letter before it.
+        """
+        is_first = self._delivered == 0
+        transaction = Transaction(
+            letter, self._conversation(), may_come_back=may_come_back and not is_first
+        )
         self._delivered += 1
         try:
             transaction.message = with_crlf(letter.build())
@@ -101,34 +141,34 @@ class Session:
             transaction.talk.event(f"the message could not be built: {error!r}")
             transaction.end = End(Verdict.deferred, Phase.mail, "build-failed")
             return transaction
+        try:
+            self._announce(transaction)
+        except Exception as error:  # noqa: BLE001  else the letter before it would suffer
+            transaction.end = self._unforeseen(transaction, error)
+        return transaction
+
+    def _announce(self, transaction: Transaction) -> None:
         offers = self._exchange.offers
-        transaction.end = obstacle(letter, transaction.message, offers)
+        transaction.end = obstacle(transaction.letter, transaction.message, offers)
         if transaction.end is None and offers.pipelining:
             with contextlib.suppress(Broken, Untried):  # `finish` will find it broken
                 self._exchange.announce(transaction)
-        return transaction
 
     async def finish(
-        self, transaction: Transaction, behind: Callable[[], None] = nothing_behind
+        self,
+        transaction: Transaction,
+        behind: Callable[[], None] = nothing_behind,
+        may_leave: Callable[[], bool] = always,
     ) -> Outcome | None:
         """Send the message and wait for its reply; None if it was not tried at all.
 
-        `behind` is called when this letter is out of our hands, to `begin` the next one.
+        `behind` is called when this letter is out of our hands, to `begin` the next one;
+        `may_leave` right before, and its no takes the letter back.
         """
-        talk = transaction.talk
-        try:
-            end = transaction.end or await self._exchange.transact(transaction, behind)
-        except Untried:
-            self.abort()
+        end = transaction.end or await self._ended(transaction, behind, may_leave)
+        if end is None:
             return None
-        except Broken as broke:
-            self.abort()
-            talk.event(f"{broke.reason} at {broke.phase}")
-            end = cut_off(broke)
-        except BaseException:
-            self.abort()  # cancelled in the middle: no reply can be paired with a command any more
-            raise
-        return talk.outcome(
+        return transaction.talk.outcome(
             end.verdict,
             end.phase,
             end.reason,
@@ -137,6 +177,34 @@ class Session:
             address=self.door.address,
             tls=self.tls,
         )
+
+    async def _ended(
+        self, transaction: Transaction, behind: Callable[[], None], may_leave: Callable[[], bool]
+    ) -> End | None:
+        try:
+            return await self._exchange.transact(transaction, behind, may_leave)
+        except CalledBack:
+            return None
+        except Untried:
+            self.abort()
+            return None
+        except Broken as broke:
+            self.abort()
+            if transaction.may_come_back and is_stale(broke):
+                return None
+            transaction.talk.event(f"{broke.reason} at {broke.phase}")
+            return cut_off(broke)
+        except Exception as error:  # noqa: BLE001  one letter's trouble, in the log
+            self.abort()
+            return self._unforeseen(transaction, error)
+        except BaseException:
+            self.abort()  # cancelled in the middle: no reply can be paired with a command any more
+            raise
+
+    def _unforeseen(self, transaction: Transaction, error: Exception) -> End:
+        log.error("letter to %s [%s]", self.door.host, self.door.address, exc_info=error)
+        transaction.talk.event(f"unforeseen: {error!r}")
+        return unforeseen(transaction)
 
     async def close(self) -> None:
         """Say QUIT and hang up; errors no longer matter."""

@@ -22,7 +22,6 @@ end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local called = not urgent and redis.call('EXISTS', KEYS[2]) == 1
-if called and op == 'keep' then return 0 end
 
 local mine = 0
 if op == 'keep' then
@@ -33,7 +32,7 @@ end
 local free = most - redis.call('ZCARD', KEYS[1]) + mine
 if op == 'take' and not urgent and most > 1 then free = free - 1 end
 local held = math.max(0, math.min(number, free))
-if called then held = 0 end
+if called and op == 'take' then held = 0 end
 
 -- Leases that a lost Valkey forgot are entered again, as far as there is room.
 for i = 1, held do redis.call('ZADD', KEYS[1], string.format('%.6f', now + seconds), name(i)) end
@@ -42,4 +41,5 @@ if urgent and op == 'take' then
   if held == 0 then redis.call('SET', KEYS[2], holder, 'PX', CALL_MS)
   else redis.call('DEL', KEYS[2]) end
 end
-return held
+-- Who is called off holds its connections until they are closed, and begins nothing more.
+return (called and op == 'keep') and 0 or held

@@ -14,6 +14,7 @@ from delivery.models.delivery import Attempt, Delivery
 from delivery.models.destination import Destination, DomainGroup, SlowDown, WarmUp
 from delivery.models.mailing import Mailing, MailingAttachment, MailingKind, MailingRecipient
 from delivery.models.pools import (
+    Announcement,
     Assignment,
     DkimKey,
     DkimKind,
@@ -33,6 +34,7 @@ from delivery.models.pools import (
 from delivery.models.report import Report, ReportKind, ReportState
 
 __all__ = [
+    "Announcement",
     "Assignment",
     "Attempt",
     "ConsequenceChange",

@@ -40,7 +40,6 @@ class Delivery(models.Model):
     domain = models.TextField()
     destination = models.TextField()  # slug of the destination group
     fields = models.JSONField(default=dict)  # the merge fields that the mailing uses
-    priority = models.SmallIntegerField(default=1)  # 0 goes first
     state = models.TextField(choices=DeliveryState.choices, default=DeliveryState.QUEUED)
     reason = models.TextField(default="")  # why it is in that state
     attempts = models.SmallIntegerField(default=0)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -184,3 +185,12 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} -> {self.pool_id}"
+
+
+class Announcement(models.Model):
+    """A change that workers have yet to hear of (delivery.announcements)."""
+
+    made_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"change of {self.made_at:%F %T}"

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from customers.access import operating_only, operators_only, person_of
 from customers.models import AuditEntry
-from delivery import destinations, limits, slowdowns, warmup, windows
+from delivery import destinations, facts, limits, slowdowns, warmup, windows
 from delivery.forms import ReasonForm
 from delivery.limit_forms import LimitsForm, WarmUpForm
 from delivery.models import Destination, SendingIp, SlowDown
@@ -124,7 +124,7 @@ def _detail(
 
 def _slow_line(row: SlowDown, groups: dict[str, Destination], now: datetime) -> SlowLine:
     slowed = slowdowns.pressed(row, now)
-    group = groups.get(row.destination) or Destination(slug=row.destination, name=row.destination)
+    group = facts.group_of(row.destination, groups)
     now_allowed = limits.effective(group, slowed)
     percent = 0 if slowed.until else round(slowed.factor * 100)
     rate = now_allowed.rate.per_second

@@ -162,9 +162,27 @@ def accepted_of(mailing_id: int) -> int:
 
 
 @contextmanager
+def fleet(count: int) -> Iterator[None]:
+    """The programs that a mailing needs, apart as in production; `count` processes that send."""
+    own = running.own_processes()
+    sender = running.celery_worker("sender", queues="dispatch", processes=count)
+    started = [
+        subprocess.Popen(command, cwd=settings.BASE_DIR)
+        for command in (own["worker"], own["loader"], sender, own["beat"])
+    ]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+@contextmanager
 def workers(count: int) -> Iterator[psutil.Process]:
     """One worker program with `count` processes for both queues, and beat inside."""
-    command = running.celery_worker("bench", queues="dispatch,default", processes=count)
+    command = running.celery_worker("bench", queues="dispatch,default,long", processes=count)
     process = subprocess.Popen(
         [*command, "--beat", "--schedule", str(settings.VAR_DIR / "bench-beat")],
         env=os.environ | {"WORKERS": str(count)},

@@ -1,7 +1,7 @@
 """Whether one customer's bulk mailing holds up another's mail: measured at the receiver.
 
-First single transactional messages behind a large mailing, from commit to acceptance; then two bulk
-mailings of customers with weights 1 and 3.
+First single transactional messages beside a large mailing, from commit to acceptance: while it is
+released, and while it goes out. Then two bulk mailings of customers with weights 1 and 3.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ from delivery import mailings
 from delivery.drafts import Draft, Given
 from delivery.models import Mailing
 from sandbox.bench import crowds, diary
-from sandbox.bench.delivery import BY, Platform, workers
+from sandbox.bench.delivery import BY, Platform, fleet
 from sandbox.bench.diary import Diary, Taken
 from sandbox.bench.result import Result
 
@@ -41,7 +41,7 @@ def run(options: Mapping[str, Any]) -> Result:
     """Both parts on one platform."""
     with tempfile.TemporaryDirectory(prefix="hatobin-diary-") as directory:
         path = Path(directory) / "diary"
-        with diary.sink(path) as (target, book), workers(options["workers"]):
+        with diary.sink(path) as (target, book), fleet(options["workers"]):
             stage = Stage(Platform(target), book)
             waits, went = stage.singles(options["count"])
             counts = stage.weights(options["count"] // 2)
@@ -90,8 +90,9 @@ class Stage:
     def singles(self, count: int) -> tuple[list[float | None], int]:
         """Waits of single messages behind a mailing of `count`, and how many of it went."""
         big = crowds.customer("Big", self._pool)
-        mailing = self._send(big, crowds.crowd(big, count))
-        self._until_under_way("big-")
+        people = crowds.crowd(big, count)
+        self._until_workers_are_ready()
+        mailing = self._send(big, people)
         began = time.time()
         committed: dict[str, float] = {}
         for number in range(SINGLES):
@@ -141,6 +142,12 @@ class Stage:
         mailings.create(
             customer=self._small, draft=draft, given=[Given(address)], by=BY, now=timezone.now()
         )
+
+    def _until_workers_are_ready(self) -> None:
+        self._single("first@s.example")
+        ends = time.time() + 60
+        while time.time() < ends and not self._book.messages(since=0.0):
+            time.sleep(0.2)
 
     def _until_under_way(self, prefix: str) -> None:
         ends = time.time() + 60

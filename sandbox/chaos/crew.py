@@ -72,7 +72,7 @@ class Crew:
 
 
 def command(number: int) -> list[str]:
-    return running.celery_worker(f"chaos{number}", queues="dispatch,default", processes=1)
+    return running.celery_worker(f"chaos{number}", queues="dispatch,default,long", processes=1)
 
 
 def start(program: list[str]) -> "subprocess.Popen[bytes]":

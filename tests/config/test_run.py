@@ -134,7 +134,10 @@ def test_slow_receivers_cannot_hold_up_sweeping_and_closing():
     assert {"-Q", "default"} <= set(programs["worker"])
     assert {"-Q", "dispatch"} <= set(programs["sender"])
     assert "dispatch" not in programs["worker"]
-    assert {"worker@%h", "sender@%h"} <= {word for line in programs.values() for word in line}
+    assert {"-Q", "long"} <= set(programs["loader"])
+    assert {"worker@%h", "loader@%h", "sender@%h"} <= {
+        word for line in programs.values() for word in line
+    }
 
 
 def test_periodic_tasks_that_nobody_took_are_dropped():

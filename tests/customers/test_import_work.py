@@ -78,7 +78,7 @@ def test_unfinished_imports_are_begun_again(
     receive(news, "email\nb@r.jp\n")  # of this minute: its own task will come
     with django_capture_on_commit_callbacks(execute=True):
         tasks.run_unfinished()
-    (message,) = valkey.lrange("hatobin:default", 0, -1)
+    (message,) = valkey.lrange("hatobin:long", 0, -1)
     assert isinstance(message, bytes)
     assert f'"argsrepr": "()", "kwargsrepr": "{{\'batch_id\': {batch.pk}}}"' in message.decode()
 

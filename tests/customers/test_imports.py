@@ -257,5 +257,5 @@ def test_an_accepted_file_is_private_and_waits_for_a_worker(
     path = imports.file_of(batch)
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"email\na@r.jp\n", 0o600)
     assert (batch.state, batch.file_name, batch.bytes_total) == ("waiting", "a.csv", 13)
-    queued = valkey.lrange("hatobin:default", 0, -1)
+    queued = valkey.lrange("hatobin:long", 0, -1)
     assert [imports.TASK.encode() in message for message in queued] == [True]

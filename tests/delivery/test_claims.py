@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -79,6 +80,37 @@ def test_a_lease_that_runs_out_brings_the_row_back_with_an_uncertain_attempt() -
     assert (attempt.delivery_id, attempt.verdict) == (row.pk, "uncertain")
     assert (attempt.pool_id, attempt.ip_id, attempt.source) == (ip.pool_id, ip.pk, ip.address)
     assert len(claim(mailing, now=now + timedelta(minutes=17))) == 1
+
+
+def lose(mailing: Mailing, *, at: datetime) -> Delivery:
+    """Claimed by a worker that dies, and brought back."""
+    assert len(claim(mailing, now=at)) == 1
+    assert claims.return_expired(now=at + timedelta(minutes=16)) == 1
+    return Delivery.objects.get()
+
+
+@pytest.mark.django_db
+def test_what_is_lost_again_and_again_goes_up_the_ladder(settings: Any) -> None:
+    settings.RETRY_LADDER = [300, 900]
+    mailing, now = make_due(count=1), timezone.now()
+    waits: list[tuple[int, float]] = []
+    for _ in range(4):
+        row = lose(mailing, at=now)
+        lost_at, now = now + timedelta(minutes=16), row.next_attempt_at
+        waits.append((row.attempts, (row.next_attempt_at - lost_at).total_seconds()))
+    assert [attempts for attempts, _ in waits] == [0, 1, 2, 3]
+    for (_, wait), step in zip(waits, [0, 300, 900, 900], strict=True):
+        assert step <= wait <= step * 1.2
+    assert Attempt.objects.filter(verdict="uncertain").count() == 4
+
+
+@pytest.mark.django_db
+def test_what_was_tried_since_it_was_lost_is_due_at_once() -> None:
+    mailing, now = make_due(count=1), timezone.now()
+    lose(mailing, at=now)
+    Delivery.objects.update(reason="mailbox-full", attempts=1)
+    row = lose(mailing, at=now + timedelta(hours=1))
+    assert (row.attempts, row.next_attempt_at) == (1, now + timedelta(hours=1, minutes=16))
 
 
 @pytest.mark.django_db(transaction=True)

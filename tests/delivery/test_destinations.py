@@ -17,7 +17,8 @@ PATTERNS = {"google": ["*.google.com"], "microsoft": ["*.protection.outlook.com"
     ("hosts", "slug"),
     [
         (["aspmx.l.google.com"], "google"),
-        (["mx.own.example", "ALT1.ASPMX.L.GOOGLE.COM."], "google"),
+        (["aspmx.l.google.com", "ALT1.ASPMX.L.GOOGLE.COM."], "google"),
+        (["mx.own.example", "aspmx.l.google.com"], None),
         (["shop-example.mail.protection.outlook.com"], "microsoft"),
         (["google.com.example", "notgoogle.com", "xgoogle.com"], None),
         ([], None),

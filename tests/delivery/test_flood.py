@@ -1,6 +1,7 @@
 """The flood guard: an address gets so many messages an hour, the rest later."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,7 +11,7 @@ from delivery import claims, flood
 from delivery.claims import Claimed
 from delivery.flood import Bounds
 from delivery.models import Delivery, Mailing
-from tests.support.attempts import settle
+from tests.support.attempts import make_attempt, settle
 from tests.support.platform import make_customer, make_list, make_mailing, make_pool
 
 pytestmark = pytest.mark.django_db
@@ -78,10 +79,67 @@ def test_what_is_claimed_together_counts_too(customer: Customer) -> None:
 
 
 def test_few_mailings_cannot_flood_anybody_and_cost_no_count(customer: Customer) -> None:
-    send(customer, "a@r.example")
-    assert not flood.can_overflow(Bounds(), now=timezone.now())
-    assert flood.can_overflow(Bounds(0, 9), now=timezone.now())
-    assert flood.can_overflow(Bounds(9, 0), now=timezone.now())
+    for _ in range(2):
+        send(customer, "a@r.example")
+    now = timezone.now()
+    assert not flood.can_overflow(Bounds(2, 2), now=now)
+    assert flood.can_overflow(Bounds(1, 9), now=now)
+    assert flood.can_overflow(Bounds(9, 1), now=now)
+
+
+def test_without_bounds_everything_goes(customer: Customer) -> None:
+    now = timezone.now()
+    had(customer, 3, "a@r.example", now)
+    claimed = claim(send(customer, "a@r.example"))
+    assert not flood.can_overflow(Bounds(0, 0), now=now)
+    assert flood.beyond(claimed, Bounds(0, 9), now=now) == set()
+    assert flood.beyond(claimed, Bounds(2, 0), now=now) == {claimed[0].id}
+    assert flood.beyond(claimed, Bounds(0, 2), now=now) == {claimed[0].id}
+
+
+def test_the_bounds_are_settings(settings: Any) -> None:
+    settings.FLOOD_PER_CUSTOMER, settings.FLOOD_PER_PLATFORM = 3, 0
+    assert flood.bounds() == Bounds(3, 0)
+
+
+@pytest.mark.parametrize("waited", [timedelta(minutes=75), timedelta(hours=71)])
+def test_what_was_queued_long_ago_counts_by_the_hour_in_which_it_came(
+    customer: Customer, waited: timedelta
+) -> None:
+    later = timezone.now() + waited
+    had(customer, 3, "a@r.example", later - timedelta(minutes=5))
+    waiting = claim(send(customer, "a@r.example"))
+    assert flood.beyond(waiting, Bounds(2, 9), now=later) == {waiting[0].id}
+
+
+@pytest.mark.parametrize("state", ["cancelled", "expired", "suppressed", "refused"])
+def test_what_never_reached_the_person_does_not_count(customer: Customer, state: str) -> None:
+    now = timezone.now()
+    for _ in range(3):
+        made = Delivery.objects.get(mailing=send(customer, "a@r.example"))
+        settle(made, state=state, reason="x", at=now)
+    assert flood.beyond(claim(send(customer, "a@r.example")), Bounds(2, 9), now=now) == set()
+
+
+@pytest.mark.parametrize(("verdict", "counts"), [("uncertain", True), ("deferred", False)])
+def test_of_what_is_to_be_tried_again_only_what_may_have_come_in_counts(
+    customer: Customer, verdict: str, counts: bool
+) -> None:
+    now = timezone.now()
+    for _ in range(2):
+        made = Delivery.objects.get(mailing=send(customer, "a@r.example"))
+        make_attempt(made, at=now, verdict=verdict)
+        Delivery.objects.filter(pk=made.pk).update(
+            state="deferred", attempts=1, next_attempt_at=now + timedelta(hours=1)
+        )
+    [item] = claim(send(customer, "a@r.example"))
+    assert flood.beyond([item], Bounds(2, 9), now=now) == ({item.id} if counts else set())
+
+
+def test_what_another_worker_is_sending_counts_also_when_it_is_younger(customer: Customer) -> None:
+    mine = claim(send(customer, "a@r.example"))
+    claim(send(customer, "a@r.example"), send(customer, "a@r.example"))
+    assert flood.beyond(mine, Bounds(2, 9), now=timezone.now()) == {mine[0].id}
 
 
 def test_it_is_audited_once_for_each_mailing(customer: Customer) -> None:

@@ -2,15 +2,18 @@
 
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from delivery import journal, outcomes
+from customers.models import AuditEntry
+from delivery import claims, journal, outcomes, recovery, unstored
 from delivery.models import Attempt, Delivery
 from tests.delivery.test_claims import claim, make_due
 from tests.delivery.test_outcomes import CARRIER, outcome
@@ -136,6 +139,8 @@ def test_entries_that_cannot_be_read_do_not_stand_in_the_way(valkey: Any) -> Non
     leave_behind(results())
     assert replay() == 5
     assert Delivery.objects.get().state == "accepted"
+    assert valkey.lrange(unstored.KEY, 0, 0) == [b"\xff"]
+    assert valkey.llen(unstored.KEY) == 4
 
 
 @pytest.mark.django_db
@@ -147,6 +152,47 @@ def test_one_outcome_that_cannot_be_stored_takes_no_other_with_it(valkey: Any) -
     states = Delivery.objects.in_bulk()
     assert states[good.delivery_id].state == "accepted"
     assert states[bad.delivery_id].state == "sending"
+
+
+def without_partition(result: outcomes.Result) -> outcomes.Result:
+    """An attempt of a day that has no table (any more)."""
+    return replace(result, attempt_id=result.attempt_id - (1000 * 86_400 << 32))
+
+
+@pytest.mark.django_db
+def test_an_outcome_of_a_day_without_partition_is_set_aside_and_told_of(valkey: Any) -> None:
+    good, bad, worse = results(count=3)
+    leave_behind([without_partition(bad), good, without_partition(worse)])
+    assert replay() == 3
+    states = Delivery.objects.in_bulk()
+    assert states[good.delivery_id].state == "accepted"
+    assert states[bad.delivery_id].state == "sending"
+    aside = [journal.unpack(data) for data in valkey.lrange(unstored.KEY, 0, -1)]
+    assert {entry.result.delivery_id for entry in aside} == {bad.delivery_id, worse.delivery_id}
+    entry = AuditEntry.objects.get(verb="pool.unstored")  # once, not for each
+    assert (entry.subject, entry.by) == ("pool:1", "recovery")
+    assert entry.why.startswith("no partition of relation")
+    assert (valkey.xlen(journal.KEY), replay()) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_leases_come_back_although_an_outcome_cannot_be_stored(valkey: Any) -> None:
+    [bad] = results()
+    leave_behind([without_partition(bad)])
+    Delivery.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    with patch.object(claims, "has_expired", return_value=True):  # PostgreSQL has just started
+        assert recovery.recover(now=timezone.now()) == recovery.Recovered(1, 1)
+    assert Delivery.objects.get().reason == "worker-lost"
+
+
+@pytest.mark.django_db
+def test_the_list_of_what_was_set_aside_does_not_grow_for_ever(
+    valkey: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unstored, "MOST", 2)
+    unstored.set_aside(valkey, [b"1", b"2", b"3"])
+    unstored.set_aside(valkey, [])
+    assert valkey.lrange(unstored.KEY, 0, -1) == [b"2", b"3"]
 
 
 @pytest.mark.django_db

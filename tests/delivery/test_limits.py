@@ -153,26 +153,59 @@ def test_after_a_lost_valkey_holders_enter_themselves_again_as_far_as_there_is_r
     assert connections.keep(second)
 
 
-def window(limit: int, used: int = 0) -> Window:
+def window(
+    limit: int, used: int = 0, *, name: str = "hour:1", books: list[int] | None = None
+) -> Window:
     from datetime import UTC, datetime
 
     since = datetime(2026, 3, 2, 1, tzinfo=UTC)
-    return Window("hour:1", since, 3600, limit, lambda _since: used)
+    return Window(name, since, 3600, limit, lambda _since: books[0] if books else used)
 
 
 def test_a_window_is_set_from_the_books_and_never_passes_its_limit() -> None:
     found = window(10, used=7)
-    assert windows.take([found], 5) == 3
-    assert windows.take([found], 5) == 0
+    taken = windows.take([found], 5)
+    assert taken.count == 3
+    assert windows.take([found], 5).count == 0
     assert windows.is_used_up([found])
-    windows.give_back([found], 2)
+    windows.give_back(taken, 2)
     assert windows.left(found) == 2
 
 
 def test_a_window_that_was_lost_is_counted_anew(valkey: Any) -> None:
     assert windows.left(window(10, used=4)) == 6
     valkey.flushdb()
-    assert windows.take([window(10, used=9)], 5) == 1
+    assert windows.take([window(10, used=9)], 5).count == 1
+
+
+def test_to_a_counter_that_was_lost_nothing_is_given_back(valkey: Any) -> None:
+    books = [0]
+    found = window(100, books=books)
+    taken = windows.take([found], 100)
+    valkey.flushdb()
+    books[0] = 40  # what of it went out, and is recorded
+    assert windows.left(found) == 60
+    windows.give_back(taken, 60)
+    assert windows.left(found) == 60
+
+
+def test_of_two_counters_the_one_that_was_lost_gets_nothing_back(valkey: Any) -> None:
+    hour, day = window(10, name="hour:1"), window(100, name="day:1")
+    taken = windows.take([hour, day], 8)
+    valkey.delete(hour.key)
+    assert windows.left(hour) == 10
+    windows.give_back(taken, 5)
+    assert (windows.left(hour), windows.left(day)) == (10, 97)
+
+
+def test_no_counter_goes_below_nothing(valkey: Any) -> None:
+    hour, day = window(10, name="hour:1"), window(10, used=5, name="day:1")
+    taken = windows.take([hour, day], 2)
+    windows.give_back(taken, 2)
+    windows.give_back(taken, 4)  # twice, as no caller does
+    assert (windows.left(hour), windows.left(day)) == (10, 9)
+    windows.give_back(taken, -1)  # more was used than taken
+    assert windows.left(hour) == 10
 
 
 @pytest.mark.parametrize(

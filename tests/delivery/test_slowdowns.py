@@ -1,11 +1,15 @@
 """Slowing down: halved at once, recovered by and by, paused when refused, lifted by hand."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+import redis
+from django.utils import timezone
 
 from customers.models import AuditEntry
-from delivery import limits, slowdowns
+from delivery import facts, lanes, limits, live, slowdowns, turns
 from delivery.buckets import Rate
 from delivery.complaints import Complaints
 from delivery.models import Destination, SendingIp, SlowDown
@@ -125,6 +129,55 @@ def outcome(text: str = "", code: int = 421, reason: str = "smtp-reply") -> Outc
         Verdict.deferred, Phase.rcpt if reply else Phase.connect, reply, reason, mx_host="",
         mx_address="", tls="", started=NOW, seconds=0.1, conversation="",
     )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_of_the_same_lane_are_called_and_no_others(valkey: Any) -> None:
+    pool = make_pool("A", "127.0.10.1")
+    ip = SendingIp.objects.get(pool=pool)
+    google = lanes.Lane(pool.pk, ip.pk, "google", 200, is_express=True)
+    epoch, now = live.epoch(), timezone.now()
+    with (
+        turns.turn(google, ip_id=ip.pk, facts=facts.read(), now=now) as mine,
+        turns.turn(replace(google, destination="au"), ip_id=ip.pk, facts=facts.read(), now=now)
+        as other,
+    ):  # fmt: skip
+        assert (mine.goes_on(), other.goes_on()) == (True, True)
+        called = slow(ip)
+        assert (mine.goes_on(), other.goes_on()) == (False, True)
+        assert [slow(ip) for _ in range(50)] == [called] * 50  # a storm of replies is one call
+    assert live.epoch() == epoch  # nobody reads routes again
+    with turns.turn(google, ip_id=ip.pk, facts=facts.read(), now=now) as after:
+        assert after.goes_on()
+        pause(ip)
+        assert not after.goes_on()
+
+
+def slow(ip: SendingIp) -> str:
+    """Another complaint; the lane's last call after it."""
+    slowdowns.halve(ip_id=ip.pk, destination="google", rate=10.0, reason="rate-limit",
+                    reply="421 slow down", now=NOW)  # fmt: skip
+    return slowdowns.last_call(ip_id=ip.pk, destination="google")
+
+
+def pause(ip: SendingIp) -> None:
+    slowdowns.pause(ip_id=ip.pk, destination="google", reason="connection-refused", reply="",
+                    now=NOW)  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_valkey_a_lane_is_slowed_down_all_the_same(
+    valkey: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ip = SendingIp.objects.get(pool=make_pool("A", "127.0.10.1"))
+
+    def away() -> None:
+        raise redis.ConnectionError("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(live, "connection", away)
+        pause(ip)
+    assert SlowDown.objects.get().pauses == 1
 
 
 def test_the_first_complaint_stops_the_batch_and_slows_the_group(ip: SendingIp) -> None:

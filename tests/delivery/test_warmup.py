@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from customers.models import Customer
+from customers.models import AuditEntry, Customer
 from delivery import holds, lanes, quotas, routing, warmup, windows
 from delivery.models import Assignment, Delivery, Pool, SendingIp, WarmUp
 from tests.support.attempts import make_attempt
@@ -36,6 +36,16 @@ def test_a_schedule_grows_until_its_cap() -> None:
     assert warmup.schedule(first=50, factor=2, cap=50) == []
 
 
+def test_a_long_schedule_is_in_the_evidence_as_a_whole(pool: Pool, now: datetime) -> None:
+    ip = SendingIp.objects.get(address="127.0.10.1")
+    days = warmup.schedule(factor=1.1)
+    warmup.begin(ip=ip, allowances=days, started_on=TODAY, by="test", now=now)
+    entry = AuditEntry.objects.get(verb="ip.warm-up")
+    assert entry.evidence == {"allowances": days}
+    assert entry.after.startswith("50, 55, 60, ")
+    assert entry.after.endswith(" …")
+
+
 @pytest.mark.parametrize(("day", "expected"), [(-1, 0), (0, 50), (1, 100), (2, None), (99, None)])
 def test_the_day_after_the_last_the_ip_is_warm(day: int, expected: int | None) -> None:
     today = TODAY + timedelta(days=day)
@@ -62,7 +72,7 @@ def test_what_is_beyond_the_allowance_goes_by_the_warm_ip(
     assert len({lane.ip_id for lane in plan(now)[0]}) == 2
     window = warmup.window(ip_id=cold.pk, destination="other", now=now)
     assert window is not None
-    assert windows.take([window], 9) == 2
+    assert windows.take([window], 9).count == 2
     assert cold.pk not in {lane.ip_id for lane in plan(now)[0]}
     assert [(line.day, line.allowance, line.used) for line in warmup.progress(now=now)
             if line.row.destination == "other"] == [(1, 2, 2)]  # fmt: skip
@@ -94,6 +104,29 @@ def test_the_allowance_counts_what_was_sent_before_valkey_was_lost(
     assert windows.left(window) == 1
 
 
+@pytest.mark.parametrize(
+    ("attempt", "counts"),
+    [
+        ({"phase": "mail"}, True),
+        ({"phase": "", "verdict": "uncertain", "reason": "worker-lost"}, True),
+        ({"phase": "dns", "reason": "dns-failure"}, False),
+        ({"phase": "connect", "reason": "connection-refused"}, False),
+        ({"phase": "mail", "reason": "build-failed"}, False),
+    ],
+)
+def test_the_books_count_what_a_receiver_may_have_heard_of(
+    customer: Customer, cold: SendingIp, now: datetime, attempt: dict[str, str], counts: bool
+) -> None:
+    send(customer, now, 1)
+    made = Delivery.objects.get()
+    make_attempt(made, at=now, pool=cold.pool, id=made.pk, **attempt)
+    warming = warmup.window(ip_id=cold.pk, destination="other", now=now)
+    row = Assignment(customer=customer, messages_per_hour=9)
+    assert warming is not None
+    assert windows.left(warming) == 2 - counts
+    assert windows.left(quotas.windows_of(row, now=now)[0]) == 9 - counts
+
+
 def test_a_single_domain_warms_up_as_the_group_other_and_a_warm_ip_has_no_window(
     cold: SendingIp, now: datetime
 ) -> None:
@@ -109,7 +142,7 @@ def test_a_customer_at_its_limit_waits_and_tells_why(customer: Customer, now: da
     quotas.change(row=row, to={"messages_per_hour": 2}, why="trial", by="test", now=now)
     row.refresh_from_db()
     assert plan(now)[1] == {}
-    assert windows.take(quotas.windows_of(row, now=now), 5) == 2
+    assert windows.take(quotas.windows_of(row, now=now), 5).count == 2
     assert [hold.reason for hold in plan(now)[1].values()] == ["customer-limit"]
     assert plan(now + timedelta(hours=1))[1] == {}
 
@@ -120,5 +153,5 @@ def test_the_stricter_of_hour_and_day_decides(customer: Customer, now: datetime)
     to = {"messages_per_hour": 5, "messages_per_day": 7}
     quotas.change(row=row, to=to, why="trial", by="test", now=now)
     row.refresh_from_db()
-    assert windows.take(quotas.windows_of(row, now=now), 9) == 5
-    assert windows.take(quotas.windows_of(row, now=now + timedelta(hours=1)), 9) == 2
+    assert windows.take(quotas.windows_of(row, now=now), 9).count == 5
+    assert windows.take(quotas.windows_of(row, now=now + timedelta(hours=1)), 9).count == 2

@@ -92,8 +92,8 @@ def hurried(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, valkey: object, transactional_db: None
 ) -> None:
     """The benchmarks on the test's own database, in a hurry: too short to judge by."""
-    for module in (limits, fairness):
-        monkeypatch.setattr(module, "workers", lambda count: workers(tmp_path, count=count))
+    for module, name in ((limits, "workers"), (fairness, "fleet")):
+        monkeypatch.setattr(module, name, lambda count: workers(tmp_path, count=count))
     for name, value in {"SECONDS": 1.0, "SETTLE": 4.0, "CROWD": 600}.items():
         monkeypatch.setattr(limits, name, value)
     for name, value in {"SINGLES": 2, "EVERY": 0.1, "SHARED_SECONDS": 0.5}.items():

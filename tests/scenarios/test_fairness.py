@@ -34,7 +34,7 @@ def bulk(pool: Pool, valkey: Any, tmp_path: Path) -> Iterator[Customer]:
     with Sandbox() as box:
         host, port = box.dns
         settings = {"DNS_SERVERS": f"{host}:{port}", "SMTP_PORT": str(box.port)}
-        with workers(tmp_path, count=1, queues="default dispatch", **settings):
+        with workers(tmp_path, count=1, queues="default,long dispatch", **settings):
             wait_until(lambda: Delivery.objects.filter(state="accepted").count() > 10)
             yield big
             mailings.cancel(mailing_id=mailing.pk, by="test", now=timezone.now())

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from customers import suppressions
 from customers.models import AuditEntry, Customer
-from delivery import dispatch, flood, lanes, limits, quotas, warmup, windows
+from delivery import composition, dispatch, lanes, limits, marks, quotas, warmup, windows
 from delivery.engine import Engine
 from delivery.models import (
     Assignment,
@@ -22,7 +23,16 @@ from delivery.models import (
 )
 from sandbox.internet import Sandbox
 from tests.support.lanes import carry
-from tests.support.platform import DRAFT, make_customer, make_list, make_mailing, make_pool
+from tests.support.platform import (
+    DRAFT,
+    make_customer,
+    make_ip,
+    make_list,
+    make_mailing,
+    make_pool,
+)
+from wire.letters import Letter
+from wire.outcomes import Conversation, Outcome, Phase, Verdict
 
 Work = Callable[[], int]
 TRANSACTIONAL = {"kind": "transactional"}
@@ -141,6 +151,43 @@ def test_a_warming_ip_sends_its_allowance_and_the_rest_waits(
     assert states() == {"accepted": 4, "queued": 6}
 
 
+def test_a_warming_ip_sends_no_more_for_one_of_the_other_ip_version(
+    customer: Customer, pool: Pool, engine: Engine
+) -> None:
+    now = timezone.now()
+    cold = SendingIp.objects.get()
+    other = make_ip(pool, "::1", helo="out6.a.mail.example")
+    today = windows.day_of(now).date()
+    warmup.begin(ip=cold, allowances=[4, 9], started_on=today, by="test", now=now)
+    send(customer, many(20))  # to hosts without IPv6
+    errand = marks.take(lanes.Lane(pool.pk, other.pk, "other", 200))
+    assert errand is not None
+    assert carry(engine, errand) == 20
+    assert states() == {"accepted": 4, "queued": 16}
+    again = marks.take(errand.lane)
+    assert again is not None
+    carry(engine, again)
+    assert states() == {"accepted": 4, "queued": 16}
+    assert set(Attempt.objects.values_list("source", flat=True)) == {cold.address}
+    assert marks.take(errand.lane) is None  # it rests
+
+
+def test_what_no_receiver_heard_of_uses_no_allowance(customer: Customer, work: Work) -> None:
+    now = timezone.now()
+    ip, row = SendingIp.objects.get(), Assignment.objects.get()
+    today = windows.day_of(now).date()
+    warmup.begin(ip=ip, allowances=[9], started_on=today, by="test", now=now)
+    quotas.change(row=row, to={"messages_per_hour": 9}, why="trial", by="test", now=now)
+    row.refresh_from_db()
+    send(customer, [*many(3, "nowhere.invalid"), *many(2)])
+    work()
+    assert states() == {"refused": 3, "accepted": 2}
+    warming = warmup.window(ip_id=ip.pk, destination="other", now=now)
+    assert warming is not None
+    assert windows.left(warming) == 7
+    assert windows.left(quotas.windows_of(row, now=now)[0]) == 7
+
+
 def test_a_customer_sends_its_hourly_number_and_no_more(customer: Customer, work: Work) -> None:
     row = Assignment.objects.get()
     quotas.change(row=row, to={"messages_per_hour": 3}, why="trial", by="test", now=timezone.now())
@@ -172,9 +219,9 @@ def test_transactional_mail_has_lanes_of_its_own_that_come_first(
 
 
 def test_a_flooded_address_waits_and_the_page_can_tell(
-    customer: Customer, work: Work, monkeypatch: pytest.MonkeyPatch
+    customer: Customer, work: Work, settings: Any
 ) -> None:
-    monkeypatch.setattr(flood.Bounds.__init__, "__defaults__", (2, 9))
+    settings.FLOOD_PER_CUSTOMER = 2
     for _ in range(4):
         send(customer, ["a@corporate.example"], **TRANSACTIONAL)
     work()
@@ -196,6 +243,63 @@ def test_no_batch_begins_while_another_holds_all_connections(
     assert carry(engine, errand) == 0
     connections.leave(held)
     assert carry(engine, errand) == 3
+
+
+class Failing:
+    """A courier that breaks after it has begun with one letter and reported another."""
+
+    async def carry(
+        self,
+        letters: Sequence[Letter],
+        *,
+        report: Callable[[Letter, Outcome], None],
+        **_asked: Callable[[], bool],
+    ) -> list[Letter]:
+        letters[0].build()
+        report(letters[1], Conversation().outcome(Verdict.deferred, Phase.rcpt, "timeout"))
+        raise RuntimeError("broken")
+
+
+def test_a_batch_that_fails_gives_back_what_it_has_not_begun(
+    customer: Customer, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "courier", lambda *_args, **_options: Failing())
+    send(customer, many(5))
+    [errand] = dispatch.sweep(engine=engine, now=timezone.now())
+    with pytest.raises(RuntimeError, match="broken"):
+        carry(engine, errand)
+    assert states() == {"sending": 1, "deferred": 1, "queued": 3}
+
+
+def test_a_mailing_that_cannot_be_composed_is_deferred_and_uses_no_allowance(
+    customer: Customer, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_mailing_id: int) -> None:
+        raise ValueError("no such charset")
+
+    monkeypatch.setattr(composition, "composer", fail)
+    row = Assignment.objects.get()
+    quotas.change(row=row, to={"messages_per_hour": 9}, why="trial", by="test", now=timezone.now())
+    row.refresh_from_db()
+    send(customer, many(2))
+    work()
+    assert set(Attempt.objects.values_list("reason", "phase")) == {("build-failed", "mail")}
+    assert states() == {"deferred": 2}
+    assert windows.left(quotas.windows_of(row, now=timezone.now())[0]) == 9
+
+
+def test_a_batch_that_fails_before_it_sends_gives_back_everything(
+    customer: Customer, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(suppressions, "reasons", fail)
+    send(customer, many(5))
+    [errand] = dispatch.sweep(engine=engine, now=timezone.now())
+    with pytest.raises(RuntimeError, match="broken"):
+        carry(engine, errand)
+    assert states() == {"queued": 5}
 
 
 def test_a_lane_of_an_unknown_group_has_the_defaults() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from customers import unsubscribes
 from customers.models import Customer
 from delivery import mailings, pools
-from delivery.models import Attempt, Delivery, Mailing, Pool, PoolState
+from delivery.models import Attempt, Delivery, Destination, Mailing, Pool, PoolState, SendingIp
 from delivery.reconcile import books
 from delivery.states import OPEN
 from sandbox import reconcile
@@ -90,6 +91,28 @@ def test_workers_deliver_a_mailing_to_the_last_recipient(
     peers = {message.peer for message in own_box.read()}
     assert len(peers) > 1
     assert peers <= {"127.0.10.1", "127.0.10.2", "127.0.10.3"}
+
+
+PACED = ["corporate", "gmail-like", "implicit", "docomo-like", "au-like", "softbank-like"]
+
+
+def test_lanes_that_wait_for_their_pace_do_not_wait_for_each_other(
+    start: Start, pool: Pool
+) -> None:
+    SendingIp.objects.exclude(address="127.0.10.1").delete()
+    for name in PACED:
+        Destination.objects.create(
+            slug=f"paced-{name}", domains=[f"{name}.example"], messages_per_second=1.0
+        )
+    everybody = [f"u{number}@{name}.example" for name in PACED for number in range(6)]
+    owner = make_customer("Asagao", pool)
+    people = make_list(owner, everybody, attributes={"name": "花子"})
+    make_mailing(owner, people, now=timezone.now())
+    start()
+    wait_until(lambda: accepted() == len(everybody))
+    times = Attempt.objects.aggregate(first=Min("at"), last=Max("at"))
+    # One after the other, in the worker's two processes, they would take eighteen seconds.
+    assert 4 < (times["last"] - times["first"]).total_seconds() < 12
 
 
 def test_a_frozen_pool_hands_the_rest_to_its_fallback(

@@ -56,6 +56,7 @@ async def carry(
     source: Source = SOURCE,
     relay: Relay | None = None,
     may_continue: Callable[[], bool] = lambda: True,
+    may_hand_over: Callable[[], bool] | None = None,
     post: Post | None = None,
     resolver: Resolver | None = None,
     policies: Policies | None = None,
@@ -76,5 +77,6 @@ async def carry(
         batch,
         report=lambda sent, outcome: post.reported.append((sent.recipient, outcome)),
         may_continue=may_continue,
+        may_hand_over=may_hand_over,
     )
     return post

@@ -49,11 +49,11 @@ class Worker:
 
 @contextmanager
 def workers(
-    directory: Path, *, count: int = 1, queues: str = "dispatch,default", **settings: str
+    directory: Path, *, count: int = 1, queues: str = "dispatch,default,long", **settings: str
 ) -> Iterator[list[Worker]]:
     """Start `count` workers, the first with beat; stop them at the end.
 
-    `queues` of each; "default dispatch" starts one for each, as in production.
+    `queues` of each; "default,long dispatch" starts two, so that senders are alone.
     """
     environment = os.environ | {"DATABASE_URL": database_url(), "DATABASE_POOL": "4"} | settings
     started = [

@@ -238,7 +238,7 @@ async def test_one_worker_told_to_stop_stops_the_others_too():
 
 
 async def test_permission_is_asked_again_after_a_slow_opening(monkeypatch):
-    monkeypatch.setattr("wire.rounds.STALE", 0.0)
+    monkeypatch.setattr("wire.orders.FRESH", 0.0)
     answers = iter([True])
     async with hosts() as (host, where):
         post = await carry(letters(2), may_continue=lambda: next(answers, False), **where)

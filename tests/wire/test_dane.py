@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.names import nameserver
 from tests.support.post import carry, letter
 from tests.support.smtp_script import START_TLS, scripted
-from wire import dane
-from wire.dns import Found, Resolver, Tlsa, TlsaRecords, Unknown
+from wire import dane, sts
+from wire.dns import Found, MailHost, Resolver, Tlsa, TlsaRecords, Unknown
 from wire.letters import TlsMode
 from wire.outcomes import Verdict
+from wire.security import Closed, Demand, Rule, Trust, demand
 
 AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
 STRANGER = trustme.CA(key_type=trustme.KeyType.ECDSA)
@@ -114,6 +115,46 @@ def test_an_anchor_may_be_in_the_middle_and_any_of_the_names_will_do():
     assert dane.matches([Tlsa(2, 0, 0, chain[1])], chain, names, NOW)
 
 
+# On secp224k1, which OpenSSL speaks and the library that reads certificates does not know.
+ODD_CURVE = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBcTCCAR6gAwIBAgIUIBxVifXTcFxaXKFuNsOoqZWQsQ0wCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLb2RkLmV4YW1wbGUwIBcNMjYxMTI1MTcxNjM3WhgPMjEyNjEx
+MDExNzE2MzdaMBYxFDASBgNVBAMMC29kZC5leGFtcGxlME4wEAYHKoZIzj0CAQYF
+K4EEACADOgAELjz02EHblXWZAbocJZhud8uP0zfJZKjtrtv772tf6lLrqbh50+f/
+wM/b49QQQCe7p9eKR3AzWDujUzBRMB0GA1UdDgQWBBThvYwVtje0zHE+JWxAbAr4
+G20RqzAfBgNVHSMEGDAWgBThvYwVtje0zHE+JWxAbAr4G20RqzAPBgNVHRMBAf8E
+BTADAQH/MAoGCCqGSM49BAMCA0EAMD4CHQCics5TiX7JbWRy/7D8wC50T932DmT4
+VP/PsufnAh0AidtNfiZA7MJ9wJq8Jtp6i53zXyCwrexnB60+6A==
+-----END CERTIFICATE-----
+"""
+ODD_KEY = ssl.PEM_cert_to_DER_cert(ODD_CURVE.decode())
+ODD_VERSION = der(ROOT).replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020104"), 1)
+UNREADABLE = [ODD_KEY, ODD_VERSION, b"no certificate"]
+
+
+@pytest.mark.parametrize("odd", UNREADABLE)
+@pytest.mark.parametrize("selector", PARTS)
+@pytest.mark.parametrize("usage", [2, 3])
+def test_a_certificate_that_cannot_be_read_fits_no_key(odd, usage, selector):
+    wrong = Tlsa(usage, selector, 1, b"x" * 32)
+    chain = (odd,) if usage == 3 else (der(LEAF), odd)
+    assert not dane.matches([wrong], chain, ["mx1.example"], NOW)
+    named = Tlsa(usage, 0, 0, odd)
+    assert dane.matches([named], chain, ["mx1.example"], NOW) == (usage == 3)
+
+
+@pytest.mark.parametrize("odd", UNREADABLE)
+def test_a_certificate_that_cannot_be_read_spoils_no_other(odd):
+    by_key = Tlsa(3, 1, 1, sha256(key_of(LEAF)).digest())
+    of_anchor = Tlsa(2, 1, 1, sha256(key_of(ROOT)).digest())
+    names = ["mx1.example"]
+    assert dane.matches([by_key], (der(LEAF), odd), names, NOW)
+    assert dane.matches([of_anchor], (der(LEAF), odd, der(ROOT)), names, NOW)
+    assert dane.matches([Tlsa(2, 0, 0, odd), of_anchor], (*CHAIN, odd), names, NOW)
+    assert not dane.matches([of_anchor], (odd, der(ROOT)), names, NOW)
+
+
 MX = ("shop.example MX 10 mx1.example.", "mx1.example A 127.0.9.1")
 SIGNED = ("shop.example", "mx1.example", "mx2.example")
 
@@ -179,14 +220,16 @@ async def two_hosts(replies=TLS):
             yield first, second
 
 
-async def deliver(*data, replies=TLS, lines=(), faults=None, **options):
+async def deliver(*data, replies=TLS, lines=(), faults=None, policies=None, **options):
     """One letter; `data` are (usage, selector, matching, octets) of the first host."""
     async with two_hosts(replies) as (first, second):
         records = [record(*one, port=first.port) for one in data]
         wrong = {f"_{first.port}._tcp.mx1.example": faults} if faults else {}
         async with nameserver(*MX, *records, *lines, signed=SIGNED, faults=wrong) as names:
             resolver = Resolver([names.address], timeout=0.5, validating=True)
-            post = await carry([letter(**options)], resolver=resolver, port=first.port)
+            post = await carry(
+                [letter(**options)], resolver=resolver, policies=policies, port=first.port
+            )
     return post.only, first, second
 
 
@@ -204,6 +247,56 @@ async def test_a_host_that_shows_what_was_published_gets_the_mail(records, proof
     assert outcome.verdict is Verdict.accepted
     assert outcome.tls.startswith("TLSv1.3 ")
     assert outcome.tls.endswith(f", verified: {proof}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked"),
+    [
+        (Rule.free, Demand(is_must=True)),
+        (Rule.verified, Demand(Trust.sts, is_must=True)),
+        (Rule.probed, Demand(Trust.sts, is_must=True, is_test=True)),
+        (Rule.stranger, Demand(is_must=True, remark="sts testing: host not in the policy")),
+        (Rule.barred, "sts-mismatch"),
+    ],
+)
+async def test_records_that_cannot_be_used_make_tls_a_must_and_lift_no_policy(rule, asked):
+    async with nameserver(*MX, record(*UNUSABLE, port=25), signed=SIGNED) as names:
+        resolver = Resolver([names.address], validating=True)
+        host = MailHost("mx1.example", 10, ("127.0.9.1",), ("mx1.example",))
+        mode = TlsMode.opportunistic
+        found = await demand(host, rule, mode=mode, resolver=resolver, port=25)
+    assert asked == (found.reason if isinstance(found, Closed) else found)
+
+
+class Enforced:
+    """The policies of a domain that names its one host."""
+
+    async def of(self, _domain):
+        return sts.Policy("1", sts.Mode.enforce, ("mx1.example",), 86400)
+
+
+@pytest.mark.parametrize(("records", "reason"), [([UNUSABLE], "sts-tls-failed"), ([RIGHT], "")])
+async def test_only_usable_records_come_before_mta_sts(records, reason):
+    """The host's certificate is of an authority that the system does not know."""
+    outcome, first, _ = await deliver(*records, policies=Enforced())
+    assert outcome.reason == (reason or "smtp-reply")
+    assert len(first.messages) == (not reason)
+
+
+async def test_a_host_with_an_odd_certificate_behind_its_own_is_refused_by_name():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # for the small key
+    with trustme.Blob(
+        MX1.private_key_pem.bytes() + MX1.cert_chain_pems[0].bytes() + ODD_CURVE
+    ).tempfile() as path:
+        context.load_cert_chain(path)
+    async with scripted(TLS, host="127.0.9.1", context=context) as script:
+        line = record(2, 1, 1, b"x" * 32, port=script.port)
+        async with nameserver(*MX, line, signed=SIGNED) as names:
+            resolver = Resolver([names.address], validating=True)
+            post = await carry([letter()], resolver=resolver, port=script.port)
+    assert (post.only.phase, post.only.reason) == ("starttls", "dane-failed")
+    assert "the certificate is none of those in the TLSA records" in post.only.conversation
 
 
 async def test_a_chain_up_to_a_published_anchor_gets_the_mail():

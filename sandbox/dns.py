@@ -5,6 +5,7 @@ exist, and it asks nobody.
 """
 
 import asyncio
+import socket
 import struct
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -19,20 +20,31 @@ import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
+from sandbox.dnsbl import Blocklists
 from sandbox.policy_host import ADDRESS as POLICY_HOST
 from sandbox.scenario import Fault, Record, Scenario
 
 TTL = 60
 MOST_CNAMES = 8
+PORT_TRIES = 20
 # Without EDNS an answer over UDP has no more room than this (RFC 1035 4.2.1).
 PLAIN_UDP = 512
 SOA = "ns.sandbox.test. hostmaster.sandbox.test. 1 3600 600 86400 60"
 
 
 class Zone:
-    """All names of the box."""
+    """All names of the box, its blocklists among them.
 
-    def __init__(self, scenario: Scenario) -> None:
+    `rewriting` is an address that it gives for every name that does not exist, as some do.
+    """
+
+    def __init__(self, scenario: Scenario, *, rewriting: str = "") -> None:
+        self.blocklists = Blocklists()
+        for held in scenario.blocklists:
+            self.blocklists.add(held.zone, tests=held.tests, fault=held.fault)
+            for resource, code in held.entries.items():
+                self.blocklists.enter(held.zone, resource, code)
+        self._rewriting = rewriting
         self._values: dict[str, dict[str, list[str]]] = {}
         self._faults = scenario.faults
         self._signed = scenario.signed
@@ -84,6 +96,9 @@ class Zone:
             if not self._is_signed(name):
                 response.flags &= ~dns.flags.AD
             held = self._values.get(_key(name))
+            if held is None and self._rewriting and kind is dns.rdatatype.A:
+                response.answer.append(_rrset(name, "A", [self._rewriting]))
+                return
             if held is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
                 break
@@ -99,6 +114,9 @@ class Zone:
 
 def respond(zone: Zone, wire: bytes, *, over_tcp: bool) -> bytes | None:
     """Octets to octets; None where the server keeps silent, also to what is no query."""
+    ours, answer = zone.blocklists.respond(wire, over_tcp=over_tcp)
+    if ours:
+        return answer
     try:
         query = dns.message.from_wire(wire)
         response = zone.answer(query, over_tcp=over_tcp)
@@ -140,6 +158,16 @@ class NameServer:
 
     async def open(self, host: str, port: int) -> None:
         """Listen; OSError names the address that is taken."""
+        for tries_left in reversed(range(PORT_TRIES if port == 0 else 1)):
+            try:
+                await self._open(host, port)
+            except OSError:  # the port that was free for TCP may be taken for UDP
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    async def _open(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._tcp = await asyncio.start_server(self._serve, host, port)
         self.address = self._tcp.sockets[0].getsockname()[:2]
@@ -150,6 +178,9 @@ class NameServer:
         except OSError:
             self._tcp.close()
             raise
+        # A burst of questions must find room while Python is busy with the ones before.
+        socket_ = self._udp.get_extra_info("socket")
+        socket_.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
     def close(self) -> None:
         self._tcp.close()

@@ -14,7 +14,9 @@ env = Environment(os.environ, fail=stop)
 INTAKE_HOST = env.text("INTAKE_HOST", "127.0.0.1")
 # The MX hosts of the envelope domains lead there: port 25 of the world is mapped to this one.
 INTAKE_PORT = env.integer("INTAKE_PORT", 2526, minimum=1, maximum=65535)
-INTAKE_NAME = env.text("INTAKE_NAME", "localhost")  # what the greeting says
+# Its name in the world: in the greeting and in the MX records of the envelope domains. Without one
+# nobody can reach it, so that no mail names an address there for opting out.
+INTAKE_NAME = env.text("INTAKE_NAME")
 INTAKE_SIZE_LIMIT_MB = env.integer("INTAKE_SIZE_LIMIT_MB", 10, minimum=1, maximum=100)
 INTAKE_CONNECTIONS = env.integer("INTAKE_CONNECTIONS", 100, minimum=1, maximum=10_000)
 INTAKE_CONNECTIONS_PER_PEER = env.integer("INTAKE_CONNECTIONS_PER_PEER", 20, minimum=1)

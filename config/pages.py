@@ -41,11 +41,13 @@ _PLACES = (
     (_("Find a recipient"), "search", "search", False),
     (_("Customers"), "building", "customer_list", False),
     (_("Pools and IPs"), "stack-2", "pool_list", True),
+    (_("Set-up"), "shield-check", "setup_list", True),
     (_("Destinations"), "world", "destination_list", True),
     (_("Replies"), "message", "reply_inbox", True),
     (_("Thresholds"), "activity", "threshold_list", True),
     (_("Suppressed addresses"), "mail-off", "suppression_list_everyone", True),
     (_("Reports"), "inbox", "report_list", True),
+    (_("API keys"), "key", "key_list_operators", True),
 )
 
 

@@ -1,4 +1,4 @@
-"""The whole product on one machine: pages, workers, intake and beat under one supervisor."""
+"""The whole product on one machine: pages, workers, intake, watch and beat under one supervisor."""
 
 import errno
 import socket
@@ -44,7 +44,7 @@ def run(
     *,
     until: Callable[[], bool] | None = None,
 ) -> int:
-    """Runs web, worker, loader, sender, intake, beat and the given processes; the exit code.
+    """Runs web, worker, loader, sender, intake, watch, beat and the given processes; the exit code.
 
     `until` is asked twice a second from a thread of its own; once it is true all programs are
     ended and the code is 0, as after Ctrl-C and SIGTERM. 1: a program ended by itself.
@@ -71,6 +71,7 @@ def own_processes() -> dict[str, list[str]]:
         "loader": celery_worker("loader", queues="long", processes=LOADER_PROCESSES),
         "sender": celery_worker("sender", queues="dispatch", processes=settings.WORKERS),
         "intake": [sys.executable, "manage.py", "intake"],
+        "watch": [sys.executable, "manage.py", "watch"],
         "beat": [*CELERY, "beat"],
     }
 

@@ -25,6 +25,10 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     "forget old counts": {"task": "delivery.tasks.forget", "schedule": 3600.0},
     # Imports that a crash cut short; others find them taken.
     "resume imports": {"task": "customers.tasks.run_unfinished", "schedule": 60.0},
+    # They hold for a day; an hour more does no harm.
+    "forget kept answers": {"task": "customers.tasks.forget_answers", "schedule": 3600.0},
+    # Each record is looked at once a day, those of a new domain soon.
+    "check the set-up": {"task": "blacklist.tasks_health.check_setup_daily", "schedule": 60.0},
     # Made a week ahead, so a day's outage of beat costs nothing.
     "keep partitions": {"task": "delivery.tasks.keep_partitions", "schedule": 3600.0},
 }

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import embedded, logs
 from config.agreement import disagreement
+from config.api_settings import *  # noqa: F403  programs with keys
 from config.environment import Environment, broker_address, stop
 from config.limit_settings import *  # noqa: F403  of attachments, imports, messages to one address
 from config.mail_settings import *  # noqa: F403  reports coming in, the platform's own mail
@@ -74,6 +75,8 @@ wrong = disagreement(
     loopback_only=LOOPBACK_ONLY,
     dns_servers=DNS_SERVERS,
     lease=LEASE_SECONDS,
+    retry_limit=RETRY_LIMIT,
+    retention_days=RETENTION_DAYS,
 )
 if wrong:
     stop(wrong)
@@ -146,9 +149,9 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 INSTALLED_APPS = [
     "config",
     "customers",
+    "blacklist",  # its `manage.py platform` adds to that of delivery
     "delivery",
     "compliance",
-    "blacklist",
     "sandbox",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -163,6 +166,9 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "csp",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
 ]
 
 MIDDLEWARE = [

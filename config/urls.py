@@ -9,6 +9,8 @@ urlpatterns = [
     path("healthz", health, name="health"),
     path("accounts/", include("allauth.urls")),
     path("preferences/", preferences, name="preferences"),
+    path("", include("customers.api.urls")),
     path("", include("customers.urls")),
     path("", include("delivery.urls")),
+    path("", include("blacklist.urls")),
 ]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from customers.models import AuditEntry, Person
+from customers.models import ApiKey, AuditEntry, Person
 
-# Who did it: a person, or the name of the part of the software that did.
-Actor = Person | str
+# Who did it: a person, a program with a key, or the name of the part of the software that did.
+Actor = Person | ApiKey | str
 
 
 def record(
@@ -38,5 +38,5 @@ def record(
 
 
 def person_of(by: Actor) -> Person | None:
-    """The person behind an actor, for *_by columns; None for the software."""
+    """The person behind an actor, for *_by columns; None for a program and for the software."""
     return by if isinstance(by, Person) else None

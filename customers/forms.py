@@ -1,8 +1,10 @@
 """What people type in about lists, imports and suppressions."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers import suppression_files
@@ -62,6 +64,13 @@ class SuppressionForm(forms.Form):
             return parse(self.cleaned_data["address"]).key
         except InvalidAddress as error:
             raise forms.ValidationError(str(error)) from None
+
+    def clean_until(self) -> date | None:
+        """Today is the earliest: it ends with the day."""
+        until: date | None = self.cleaned_data["until"]
+        if until and until < timezone.localdate():
+            raise forms.ValidationError(_("This day is past."))
+        return until
 
     def expires_at(self) -> datetime | None:
         """The end of the last day."""

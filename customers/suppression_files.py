@@ -27,14 +27,18 @@ EXPIRY_NAMES: Final = ("expires_at", "期限")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS: Final = ("email", "reason", "scope", "created_at", "expires_at", "evidence")
 
-_INSERT: Final = """
-INSERT INTO customers_suppression (customer_id, key, reason, evidence, created_by_id, created_at,
-    expires_at, lifted_why, lifted_cause)
-SELECT %(customer)s, key, reason, %(evidence)s, %(by)s, %(now)s,
-    CASE WHEN bool_and(expires_at IS NOT NULL) THEN max(expires_at) END, '', ''
-FROM incoming_suppression GROUP BY key, reason ORDER BY key, reason
-ON CONFLICT DO NOTHING
-"""
+_INSERT: Final = f"""
+WITH put AS (
+    INSERT INTO customers_suppression AS s (customer_id, key, reason, evidence, created_by_id,
+        created_at, expires_at, by_operator, lifted_why, lifted_cause)
+    SELECT %(customer)s, key, reason, %(evidence)s, %(by)s, %(now)s,
+        CASE WHEN bool_and(expires_at IS NOT NULL) THEN max(expires_at) END, %(by_operator)s,
+        '', ''
+    FROM incoming_suppression GROUP BY key, reason ORDER BY key, reason
+    {suppressions.KEEP_STRICTER}
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM put
+"""  # noqa: S608 - of constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,14 @@ class ImportRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`known` were suppressed for that reason before, or stood twice in the file."""
+    """`known` were suppressed for that reason before, or stood twice in the file.
+
+    `stricter` of these hold for longer now, or can be lifted by operators only.
+    """
 
     added: int
     known: int
+    stricter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +87,10 @@ def take_in(
     ImportRefused, then nothing was changed.
     """
     with opened(path) as sheet:
-        rows = _read(sheet)
+        rows = _read(sheet, now)
     with transaction.atomic():
         suppressions.close_expired(now=now)
-        added = _store(rows, customer_id, name, by, now)
+        added, stricter = _store(rows, customer_id, name, by, now)
         if customer_id is not None:
             _end_contacts(customer_id)
         audit.record(
@@ -91,13 +99,13 @@ def take_in(
             customer_id=customer_id,
             by=by,
             now=now,
-            evidence={"rows": len(rows), "added": added},
+            evidence={"rows": len(rows), "added": added, "stricter": stricter},
         )
-    return Imported(added, len(rows) - added)
+    return Imported(added, len(rows) - added, stricter)
 
 
-def _read(sheet: Sheet) -> list[_Row]:
-    reading = _Reading(sheet.header)
+def _read(sheet: Sheet, now: datetime) -> list[_Row]:
+    reading = _Reading(sheet.header, now)
     for first, records in sheet.blocks():
         for number, cells in enumerate(records, first):
             reading.take(number, cells)
@@ -111,7 +119,8 @@ def _read(sheet: Sheet) -> list[_Row]:
 class _Reading:
     """Rows and problems as they come."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, now: datetime) -> None:
+        self._now = now
         names = list(header.fields)
         names.insert(header.address_index, header.address_name)
         self._names = names
@@ -142,25 +151,31 @@ class _Reading:
             key = parse(_cell(cells, self._address)).key
         except InvalidAddress as error:
             raise _Wrong(self._address, str(error)) from None
-        return _Row(key, self._reason_of(cells), self._expiry_of(cells))
+        reason = self._reason_of(cells)
+        return _Row(key, reason.value, self._expiry_of(cells, reason))
 
-    def _reason_of(self, cells: Sequence[str]) -> str:
+    def _reason_of(self, cells: Sequence[str]) -> SuppressionReason:
         cell = _cell(cells, self._reason)
         if not cell:
-            return SuppressionReason.MANUAL.value
+            return SuppressionReason.MANUAL
         found = self._words.get(cell.casefold())
         if found is None:
             words = _("“%(cell)s” is no reason: use one of %(known)s.")
             known = ", ".join(SuppressionReason.values)
             raise _Wrong(self._reason, words % {"cell": cell[:60], "known": known})
-        return found
+        return SuppressionReason(found)
 
-    def _expiry_of(self, cells: Sequence[str]) -> datetime | None:
+    def _expiry_of(self, cells: Sequence[str], reason: SuppressionReason) -> datetime | None:
         try:
-            return moment(_cell(cells, self._expiry))
-        except ValueError:
+            found = moment(_cell(cells, self._expiry))
+        except (ValueError, OverflowError):
             words = _("This is no date: write it like 2027-03-31, or leave it empty.")
             raise _Wrong(self._expiry, words) from None
+        try:
+            suppressions.check_expiry(reason, found, now=self._now)
+        except suppressions.ExpiryRefused as refused:
+            raise _Wrong(self._expiry, str(refused)) from None
+        return found
 
 
 class _Wrong(Exception):
@@ -201,7 +216,8 @@ def _cell(cells: Sequence[str], place: int | None) -> str:
 
 def _store(
     rows: Sequence[_Row], customer_id: int | None, name: str, by: audit.Actor, now: datetime
-) -> int:
+) -> tuple[int, int]:
+    """(new, of the others those that hold more strictly now)"""
     person = audit.person_of(by)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -216,11 +232,12 @@ def _store(
             "evidence": Jsonb({"file": name}),
             "now": now,
             "by": person.pk if person else None,
+            "by_operator": suppressions.is_operators(by),
         }
         cursor.execute(_INSERT, params)
-        added = int(cursor.rowcount)
+        added, stricter = cursor.fetchone()
         cursor.execute("DROP TABLE incoming_suppression")
-    return added
+    return int(added), int(stricter)
 
 
 def _end_contacts(customer_id: int) -> None:
@@ -234,8 +251,11 @@ def _end_contacts(customer_id: int) -> None:
     own.exclude(status=ContactStatus.UNSUBSCRIBED).update(status=ContactStatus.UNSUBSCRIBED)
 
 
-def give_out(rows: "QuerySet[Suppression]") -> Iterator[str]:
-    """Lines of CSV, codes as they are stored, times in UTC; `take_in` reads them again."""
+def give_out(rows: "QuerySet[Suppression]", *, to_operator: bool = False) -> Iterator[str]:
+    """Lines of CSV, codes as they are stored, times in UTC; `take_in` reads them again.
+
+    What the evidence of those for everyone is, only operators are told.
+    """
     yield "\ufeff" + _line(COLUMNS)  # so that spreadsheets read UTF-8
     for row in rows.iterator(chunk_size=2000):
         yield _line(
@@ -245,7 +265,7 @@ def give_out(rows: "QuerySet[Suppression]") -> Iterator[str]:
                 "customer" if row.customer_id else "everyone",
                 row.created_at.isoformat(timespec="seconds"),
                 row.expires_at.isoformat(timespec="seconds") if row.expires_at else "",
-                _evidence(row),
+                _evidence(row) if row.customer_id or to_operator else "",
             )
         )
 

@@ -1,8 +1,8 @@
 """Addresses that must not be mailed: asking, adding, lifting."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -11,31 +11,34 @@ from django.utils.translation import gettext as _
 from psycopg.types.json import Jsonb
 
 from customers import audit
-from customers.models import Contact, ContactStatus, Customer, Person, Suppression
+from customers.models import Contact, ContactStatus, Suppression
 from customers.models.suppression import SuppressionReason
 
 # Of several reasons, the one that is told: what the recipient asked for comes first.
 _ORDER: Final = {reason.value: place for place, reason in enumerate(SuppressionReason)}
 
 
+class Added(Enum):
+    """What became of an address that was to be suppressed for a reason."""
+
+    NEW = "new"
+    STRICTER = "stricter"  # it was already; now for longer, or only operators may lift it
+    KNOWN = "known"  # it was already, as strictly; nothing was changed
+
+
+class ExpiryRefused(ValueError):
+    """That reason cannot end by itself, or the time is past; the sentence says which."""
+
+
 class LiftRefused(ValueError):
-    """A suppression stays; the sentence, in the language of now, says why and what is needed."""
+    """A suppression stays; the sentence, in the language of now, says why and what is needed.
 
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What the software found against one address (canonical key): an attempt or a report.
-
-    `customer_id` None: for everyone. `expires_at` None: it does not end by itself.
+    `code` is already-lifted, operators-only or consent-required.
     """
 
-    customer_id: int | None
-    key: str
-    reason: SuppressionReason
-    attempt_id: int | None = None
-    report_id: int | None = None
-    expires_at: datetime | None = None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 def spared(*, is_bulk: bool) -> frozenset[str]:
@@ -58,6 +61,43 @@ def reasons(*, customer_id: int, keys: Collection[str], is_bulk: bool = True) ->
     return found
 
 
+def check_expiry(reason: SuppressionReason, expires_at: datetime | None, *, now: datetime) -> None:
+    """Raises ExpiryRefused; only the recipient takes back what the recipient asked for."""
+    if expires_at is None:
+        return
+    if reason.is_wish:
+        words = _("What the recipient asked for (“%(reason)s”) does not end by itself.")
+        raise ExpiryRefused(words % {"reason": reason.value})
+    if expires_at <= now:
+        raise ExpiryRefused(_("This time is past."))
+
+
+def is_operators(by: audit.Actor) -> bool:
+    """Whether an operator does it, in person or by a key; the software itself is none."""
+    return not isinstance(by, str) and by.can_operate
+
+
+# For every INSERT into customers_suppression AS s: of two for one reason the stricter holds, with
+# the first one's evidence. `is_new` tells the inserted from the changed; others are not returned.
+KEEP_STRICTER: Final = """
+ON CONFLICT (key, customer_id, reason) WHERE lifted_at IS NULL DO UPDATE SET
+    expires_at = CASE WHEN s.expires_at IS NOT NULL AND excluded.expires_at IS NOT NULL
+        THEN greatest(s.expires_at, excluded.expires_at) END,
+    by_operator = s.by_operator OR excluded.by_operator
+WHERE s.expires_at < coalesce(excluded.expires_at, 'infinity')
+   OR excluded.by_operator AND NOT s.by_operator
+RETURNING id, xmax = 0 AS is_new
+"""
+
+_ADD: Final = f"""
+INSERT INTO customers_suppression AS s (customer_id, key, reason, evidence, created_by_id,
+    created_at, expires_at, by_operator, lifted_why, lifted_cause)
+VALUES (%(customer)s, %(key)s, %(reason)s, %(evidence)s, %(by)s, %(now)s, %(expires_at)s,
+    %(by_operator)s, '', '')
+{KEEP_STRICTER}
+"""  # noqa: S608 - of this module's constants only
+
+
 @transaction.atomic
 def add(
     *,
@@ -68,63 +108,32 @@ def add(
     by: audit.Actor,
     now: datetime,
     expires_at: datetime | None = None,
-) -> bool:
+) -> Added:
     """Suppress an address (canonical key) for a customer, or for all with None.
 
-    False when it was suppressed for that reason already: the first evidence stays.
+    Of two for the same reason the stricter holds, with the first one's evidence. Raises
+    ExpiryRefused.
     """
+    check_expiry(reason, expires_at, now=now)
     close_expired(now=now, keys=[key])
-    _row, created = Suppression.objects.get_or_create(
-        customer=Customer(pk=customer_id) if customer_id is not None else None,
-        key=key,
-        reason=reason,
-        lifted_at=None,
-        defaults={
-            "evidence": dict(evidence),
-            "created_by": audit.person_of(by),
-            "created_at": now,
-            "expires_at": expires_at,
-        },
-    )
-    if created:
-        _audit("suppression.add", key, customer_id, by, now, after=reason, evidence=evidence)
-    return created
-
-
-_ADD_CAUSED = """
-INSERT INTO customers_suppression (customer_id, key, reason, evidence, attempt_id, report_id,
-    created_at, expires_at, lifted_why, lifted_cause)
-SELECT DISTINCT ON (key, customer_id, reason) customer_id, key, reason, evidence, attempt_id,
-    report_id, %(now)s, expires_at, '', ''
-FROM unnest(%(customers)s::bigint[], %(keys)s::text[], %(reasons)s::text[], %(evidence)s::jsonb[],
-    %(attempts)s::bigint[], %(reports)s::bigint[], %(expiries)s::timestamptz[])
-    AS v(customer_id, key, reason, evidence, attempt_id, report_id, expires_at)
-ORDER BY key, customer_id, reason
-ON CONFLICT DO NOTHING
-"""
-
-
-def add_caused(causes: Sequence[Cause], *, now: datetime) -> int:
-    """Suppress what attempts and reports found, in one statement; how many are new.
-
-    Each row is its own record: it names its cause and is never deleted.
-    """
-    if not causes:
-        return 0
-    close_expired(now=now, keys=[cause.key for cause in causes])
+    person = audit.person_of(by)
     params: dict[str, Any] = {
+        "customer": customer_id,
+        "key": key,
+        "reason": reason.value,
+        "evidence": Jsonb(dict(evidence)),
+        "by": person.pk if person else None,
         "now": now,
-        "customers": [cause.customer_id for cause in causes],
-        "keys": [cause.key for cause in causes],
-        "reasons": [cause.reason.value for cause in causes],
-        "evidence": [Jsonb(dict(cause.evidence)) for cause in causes],
-        "attempts": [cause.attempt_id for cause in causes],
-        "reports": [cause.report_id for cause in causes],
-        "expiries": [cause.expires_at for cause in causes],
+        "expires_at": expires_at,
+        "by_operator": is_operators(by),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_CAUSED, params)
-        return int(cursor.rowcount)
+        cursor.execute(_ADD, params)
+        changed = cursor.fetchone()
+    if changed is None:
+        return Added.KNOWN
+    _audit("suppression.add", key, customer_id, by, now, after=reason, evidence=evidence)
+    return Added.NEW if changed[1] else Added.STRICTER
 
 
 @transaction.atomic
@@ -138,7 +147,7 @@ def lift(
     """
     row = Suppression.objects.select_for_update().get(pk=suppression.pk)
     if refusal := _objection(row, by, consent):
-        raise LiftRefused(refusal)
+        raise refusal
     row.lifted_at, row.lifted_by, row.lifted_why = now, audit.person_of(by), why
     if consent:
         row.evidence = {**row.evidence, "consent": consent}
@@ -150,21 +159,25 @@ def lift(
            evidence={"suppression": row.pk, **given})  # fmt: skip
 
 
-def _objection(row: Suppression, by: audit.Actor, consent: str) -> str:
-    """Why it cannot be lifted, or ""."""
-    may_all = not isinstance(by, Person) or by.can_operate
+def _objection(row: Suppression, by: audit.Actor, consent: str) -> LiftRefused | None:
+    """Why it cannot be lifted; None when it can."""
+    may_all = isinstance(by, str) or by.can_operate
+    address = {"address": row.key}
     if row.lifted_at is not None:
-        return _("%(address)s was lifted already.") % {"address": row.key}
+        return LiftRefused("already-lifted", _("%(address)s was lifted already.") % address)
     if row.customer_id is None and not may_all:
-        return _("%(address)s is blocked for everyone: only operators can lift that.") % {
-            "address": row.key
-        }
+        words = _("%(address)s is blocked for everyone: only operators can lift that.")
+        return LiftRefused("operators-only", words % address)
+    if row.is_operators_only and not may_all:
+        words = _("%(address)s was blocked by an operator: only operators can lift that.")
+        return LiftRefused("operators-only", words % address)
     if SuppressionReason(row.reason).is_wish and not consent and not may_all:
-        return _(
+        words = _(
             "The recipient of %(address)s asked for no more mail. Say how and when the recipient "
             "agreed again."
-        ) % {"address": row.key}
-    return ""
+        )
+        return LiftRefused("consent-required", words % address)
+    return None
 
 
 def _mailed_again(row: Suppression) -> None:
@@ -175,46 +188,6 @@ def _mailed_again(row: Suppression) -> None:
     if not left.filter(key=row.key, reason=SuppressionReason.UNSUBSCRIBED).exists():
         own = Contact.objects.filter(recipient_list__customer_id=row.customer_id, key=row.key)
         own.update(status=ContactStatus.ACTIVE)
-
-
-_LIFT_ALL = """
-UPDATE customers_suppression SET lifted_at = %(now)s, lifted_by_id = %(by)s, lifted_why = %(why)s,
-    lifted_cause = %(cause)s
-WHERE id = ANY(%(ids)s) AND lifted_at IS NULL AND reason <> ALL(%(wishes)s)
-  AND (attempt_id IS NOT NULL OR report_id IS NOT NULL)
-"""
-
-
-def lift_all(ids: Sequence[int], *, cause: str, why: str, by: audit.Actor, now: datetime) -> int:
-    """Lift what the software was wrong about, in one statement; how many. The caller audits.
-
-    Only what has an attempt or a report as its cause: nobody's wish and nobody's decision.
-    """
-    person = audit.person_of(by)
-    params: dict[str, Any] = {
-        "ids": list(ids),
-        "now": now,
-        "by": person.pk if person else None,
-        "why": why,
-        "cause": cause,
-        "wishes": [reason.value for reason in SuppressionReason if reason.is_wish],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_LIFT_ALL, params)
-        return int(cursor.rowcount)
-
-
-def restore(*, cause: str) -> int:
-    """Undo a `lift_all`; how many hold again. What was suppressed anew meanwhile stays as it is."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE customers_suppression s SET lifted_at = NULL, lifted_by_id = NULL,"
-            " lifted_why = '', lifted_cause = '' WHERE lifted_cause = %s AND NOT EXISTS ("
-            "  SELECT 1 FROM customers_suppression t WHERE t.key = s.key AND t.reason = s.reason"
-            "  AND t.customer_id IS NOT DISTINCT FROM s.customer_id AND t.lifted_at IS NULL)",
-            [cause],
-        )
-        return int(cursor.rowcount)
 
 
 def close_expired(*, now: datetime, keys: Collection[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from customers import imports
+from customers import idempotency, imports
 
 
 @shared_task
@@ -17,3 +17,9 @@ def run_unfinished(**_: object) -> None:
     """Begin again what a dead worker left, or what Redis lost."""
     for batch_id in imports.unfinished(now=timezone.now()):
         run_import.delay_on_commit(batch_id=batch_id)  # type: ignore[attr-defined]
+
+
+@shared_task
+def forget_answers(**_: object) -> None:
+    """Answers that were kept for repeated requests of programs, older than a day."""
+    idempotency.forget(now=timezone.now())

@@ -47,10 +47,13 @@ def link(token: str) -> str:
     return f"{settings.BASE_URL}/u/{token}"
 
 
+# How it was asked for: on the page behind the link, by one click in a mail program, by a mail to
+# the address in the header, or through a feedback loop.
+Channel = Literal["page", "one-click", "mail", "report"]
+
+
 @transaction.atomic
-def unsubscribe(
-    *, opt_out: OptOut, channel: Literal["page", "one-click", "report"], now: datetime
-) -> bool:
+def unsubscribe(*, opt_out: OptOut, channel: Channel, now: datetime) -> bool:
     """End all mail of that customer to that address, in all its lists. False when it had ended.
 
     The act asks that an opt-out holds for the sender, not for one list (Art. 3(3)).
@@ -68,7 +71,7 @@ def unsubscribe(
     Contact.objects.filter(recipient_list__customer_id=opt_out.customer_id, key=opt_out.key).update(
         status=ContactStatus.UNSUBSCRIBED
     )
-    return added
+    return added is suppressions.Added.NEW
 
 
 def has_ended(opt_out: OptOut) -> bool:

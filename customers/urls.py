@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from customers.views import imports, lists, suppressions, unsubscribes
+from customers.views import imports, keys, lists, suppressions, unsubscribes
 
 _OWN = "customers/<int:customer_id>/suppressions/"
 
@@ -22,6 +22,11 @@ urlpatterns = [
     path(_OWN + "add/", suppressions.suppression_add, name="suppression_add"),
     path(_OWN + "import/", suppressions.suppression_import, name="suppression_import"),
     path(_OWN + "export.csv", suppressions.suppression_export, name="suppression_export"),
+    path("customers/<int:customer_id>/keys/", keys.key_list, name="key_list"),
+    path("customers/<int:customer_id>/keys/new/", keys.key_make, name="key_make"),
+    path("keys/", keys.key_list, name="key_list_operators"),
+    path("keys/new/", keys.key_make, name="key_make_operators"),
+    path("keys/<int:key_id>/revoke/", keys.key_revoke, name="key_revoke"),
     path("suppressions/", suppressions.suppression_list, name="suppression_list_everyone"),
     path("suppressions/add/", suppressions.suppression_add, name="suppression_add_everyone"),
     path(

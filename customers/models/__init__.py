@@ -2,6 +2,7 @@
 
 from customers.models.audit import AuditEntry
 from customers.models.customer import Customer, Membership, Role
+from customers.models.key import ApiKey, KeptAnswer, Scope
 from customers.models.lists import (
     Basis,
     Contact,
@@ -15,6 +16,7 @@ from customers.models.person import OperatorRole, Person
 from customers.models.suppression import Suppression, SuppressionReason
 
 __all__ = [
+    "ApiKey",
     "AuditEntry",
     "Basis",
     "Contact",
@@ -23,11 +25,13 @@ __all__ = [
     "ImportBatch",
     "ImportRejection",
     "ImportState",
+    "KeptAnswer",
     "Membership",
     "OperatorRole",
     "Person",
     "RecipientList",
     "Role",
+    "Scope",
     "Suppression",
     "SuppressionReason",
 ]

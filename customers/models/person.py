@@ -71,3 +71,8 @@ class Person(AbstractBaseUser):
     def can_operate(self) -> bool:
         """May change things on the operators' side."""
         return self.is_operator and self.operator_role != OperatorRole.VIEWER
+
+    @property
+    def can_administer(self) -> bool:
+        """May manage people, keys and settings of the platform too."""
+        return self.is_active and self.operator_role == OperatorRole.ADMIN

@@ -58,6 +58,8 @@ class Suppression(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
+    # Added by an operator: if it was by hand, the customer cannot lift it.
+    by_operator = models.BooleanField(default=False, db_default=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     lifted_at = models.DateTimeField(null=True, blank=True)
     lifted_by = models.ForeignKey(
@@ -78,6 +80,10 @@ class Suppression(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(reason__in=SuppressionReason.values), name="suppression_reason_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at=None) | ~Q(reason__in=["unsubscribed", "complaint"]),
+                name="suppression_wish_lasts",
             ),
         ]
         indexes: ClassVar = [
@@ -104,3 +110,9 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} ({self.reason})"
+
+    @property
+    def is_operators_only(self) -> bool:
+        """Whether only operators may lift it."""
+        by_hand = self.reason == SuppressionReason.MANUAL
+        return self.customer_id is None or (self.by_operator and by_hand)

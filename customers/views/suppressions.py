@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from customers import suppression_files, suppressions
@@ -29,9 +29,17 @@ from customers.forms import LiftForm, SuppressionFileForm, SuppressionFilter, Su
 from customers.models import Customer, Person, Suppression, SuppressionReason
 from customers.models.suppression import SuppressionQuerySet
 from customers.suppression_files import ImportRefused, RowProblem
+from customers.suppressions import Added
 from wire.addresses import InvalidAddress, parse
 
 PER_PAGE = 50
+_ADDED = {
+    Added.NEW: gettext_lazy("%(address)s is not mailed any more."),
+    Added.STRICTER: gettext_lazy(
+        "%(address)s was blocked by hand already; the stricter of both blocks holds."
+    ),
+    Added.KNOWN: gettext_lazy("%(address)s was blocked by hand already."),
+}
 
 
 @require_safe
@@ -58,10 +66,7 @@ def suppression_add(request: HttpRequest, customer_id: int | None = None) -> Htt
         by=person,
         now=timezone.now(),
     )
-    words = _("%(address)s is not mailed any more.") if added else _(
-        "%(address)s was blocked by hand already."
-    )  # fmt: skip
-    messages.success(request, words % {"address": key})
+    messages.success(request, _ADDED[added] % {"address": key})
     return _back(customer)
 
 
@@ -86,8 +91,19 @@ def suppression_import(request: HttpRequest, customer_id: int | None = None) -> 
         "%(added)s addresses added, %(known)s known before.",
         done.added,
     )
-    messages.success(request, words % {"added": f"{done.added:,}", "known": f"{done.known:,}"})
+    told = words % {"added": f"{done.added:,}", "known": f"{done.known:,}"}
+    messages.success(request, f"{told} {_stricter(done.stricter)}".rstrip())
     return _back(customer)
+
+
+def _stricter(count: int) -> str:
+    """A sentence on the known ones that were changed; "" for none."""
+    words = ngettext(
+        "%(count)s of these holds more strictly now.",
+        "%(count)s of these hold more strictly now.",
+        count,
+    )
+    return words % {"count": f"{count:,}"} if count else ""
 
 
 @require_safe
@@ -99,7 +115,8 @@ def suppression_export(
     customer = _customer(person_of(request), customer_id)
     rows = _rows(customer, SuppressionFilter(request.GET)).order_by("key", "id")
     response = StreamingHttpResponse(
-        suppression_files.give_out(rows), content_type="text/csv; charset=utf-8"
+        suppression_files.give_out(rows, to_operator=person_of(request).is_operator),
+        content_type="text/csv; charset=utf-8",
     )
     whose = f"customer-{customer.pk}" if customer else "everyone"
     response.headers["Content-Disposition"] = f'attachment; filename="suppressions-{whose}.csv"'
@@ -195,27 +212,31 @@ def _after(found: SuppressionQuerySet, place: str) -> SuppressionQuerySet:
 
 
 def _rows(customer: Customer | None, form: SuppressionFilter) -> SuppressionQuerySet:
-    """A customer's own; with an address typed in, those of everyone that hold for it too."""
+    """A customer's own; with a whole address typed in, those of everyone that hold for it too.
+
+    Of these not even the beginning can be searched: a list would tell of others' recipients.
+    """
     chosen = form.cleaned_data if form.is_valid() else {}
-    whose = Q(customer=customer)
-    if customer is not None and chosen.get("q"):
-        whose |= Q(customer=None)
+    typed = chosen.get("q", "")
+    key, beginning = _as_stored(typed)
+    whose = Q(customer=customer, key__startswith=beginning)
+    if key:
+        whose |= Q(customer=None, key=key)
     found = Suppression.objects.filter(whose)
     if not chosen.get("lifted"):
         found = found.active()
     if chosen.get("reason"):
         found = found.filter(reason=chosen["reason"])
-    if chosen.get("q"):
-        found = found.filter(key__startswith=_as_stored(chosen["q"]))
     return found
 
 
-def _as_stored(typed: str) -> str:
-    """A whole address in the form of its key; the beginning of one only in lower case."""
+def _as_stored(typed: str) -> tuple[str, str]:
+    """The key of a whole address, "" if it is none, and what the keys looked for begin with."""
     try:
-        return parse(typed).key
+        key = parse(typed).key
     except InvalidAddress:
-        return typed.replace("\x00", "").lower()
+        return "", typed.replace("\x00", "").lower()
+    return key, key
 
 
 def _take_in(

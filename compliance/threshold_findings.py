@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from compliance import standings, thresholds
 from compliance.models import Finding, FindingState, Level, Measure, Mode, StandingState
-from compliance.thresholds import Figures, Limits
+from compliance.thresholds import Figures, Limits, Measured
 from customers import audit
 from customers.models import Customer
 
@@ -36,6 +37,9 @@ def note(
     Customer.objects.select_for_update().get(pk=customer.pk)  # one at a time
     level = thresholds.judge(figures, limits)
     found = Finding.objects.filter(customer=customer, measure=measure, state__in=_OPEN).first()
+    if found and _was_put_back(found):
+        _forgive(found)
+        return False  # these figures are from before; the next look has those since
     if found and not _is_graver(level, found):
         if level is None and found.state != FindingState.APPLIED:
             _end(found, FindingState.OVER, now=now)
@@ -78,9 +82,13 @@ def dismiss(*, finding: Finding, why: str, by: audit.Actor, now: datetime) -> No
 def reverse(*, finding: Finding, why: str, by: audit.Actor, now: datetime) -> bool:
     """Put the standing back to what it was; what was counted so far is forgiven.
 
-    Raises NotDecidable when it was not applied, or when the standing is another one by now.
+    False when somebody had put it back already: then the finding ends only. Raises NotDecidable
+    when it was not applied, or when the standing is a graver one by now.
     """
     found = _locked(finding, FindingState.APPLIED)
+    if _was_put_back(found):
+        _forgive(found)
+        return False
     if standings.of(found.customer).state != Level(found.level).standing:
         raise NotDecidable(f"The standing of {found.customer} was changed since.")
     before = StandingState(found.standing_before or StandingState.NORMAL)
@@ -91,8 +99,9 @@ def reverse(*, finding: Finding, why: str, by: audit.Actor, now: datetime) -> bo
 
 def forgiven_until() -> Mapping[tuple[int, str], datetime]:
     """(customer id, measure) -> when a person last forgave: counting begins there."""
-    states = (FindingState.DISMISSED, FindingState.REVERSED)
-    rows = Finding.objects.filter(state__in=states, decided_at__isnull=False)
+    by_decision = Q(state__in=(FindingState.DISMISSED, FindingState.REVERSED))
+    put_back = Q(state=FindingState.OVER) & ~Q(why="")  # see _forgive
+    rows = Finding.objects.filter(by_decision | put_back, decided_at__isnull=False)
     ordered = rows.order_by("decided_at").values_list("customer_id", "measure", "decided_at")
     return {(customer_id, measure): at for customer_id, measure, at in ordered if at}
 
@@ -104,6 +113,25 @@ def under_way() -> set[tuple[int, str]]:
 
 def _is_graver(level: Level | None, found: Finding) -> bool:
     return level is not None and level.rank > Level(found.level).rank
+
+
+def _was_put_back(found: Finding) -> bool:
+    """Whether the standing that a finding was applied with is a lesser one by now."""
+    applied = Level(found.level).standing
+    if found.state != FindingState.APPLIED or applied is None:
+        return False
+    current = StandingState(standings.of(found.customer).state)
+    return _GRAVITY.index(current) < _GRAVITY.index(applied)
+
+
+def _forgive(found: Finding) -> None:
+    """End a finding whose standing was put back in another way, as of then.
+
+    The words that this was done with stay with it: they tell it from one that ended by itself.
+    """
+    standing = standings.of(found.customer)
+    found.why = standing.why or str(standing.state)
+    _end(found, FindingState.OVER, now=standing.since)
 
 
 def _wanted(customer: Customer, level: Level) -> StandingState | None:
@@ -142,7 +170,7 @@ def _move(found: Finding, to: StandingState, *, by: audit.Actor, now: datetime) 
     found.standing_before = standings.of(found.customer).state
     found.state = FindingState.APPLIED
     found.save(update_fields=["standing_before", "state"])
-    why = f"{found.measure} {100 * found.rate:.2f}% ({found.bad} / {found.total})"
+    why = str(Measured(Measure(found.measure), found.bad, found.total))
     standings.move(customer=found.customer, to=to, why=why, by=by, now=now)
 
 

@@ -3,6 +3,7 @@
 The figures come from above (delivery counts); nothing here asks for them.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ from compliance.models import Level, Measure, Mode, Threshold
 from customers import audit
 from customers.models import Customer
 
+_CODE: Final = "rate-above-threshold"
+_MEASURED: Final = re.compile(rf"{_CODE} ([a-z-]{{1,16}}) (\d{{1,18}})/(\d{{1,18}})", re.ASCII)
 # Fewer than so many are chance, whatever their share.
 LEAST_BAD: Final = 5
 
@@ -90,6 +93,32 @@ def table(customer_ids: Iterable[int | None]) -> dict[int | None, dict[Measure, 
         }
         for customer_id in customer_ids
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Why the software moved a standing: what it counted."""
+
+    measure: Measure
+    bad: int
+    total: int
+
+    @property
+    def rate(self) -> float:
+        """A share, 0 to 1."""
+        return self.bad / self.total if self.total else 0.0
+
+    def __str__(self) -> str:
+        """As it is stored where a person's reason would stand: pages find words for it."""
+        return f"{_CODE} {self.measure.value} {self.bad}/{self.total}"
+
+
+def read_why(why: str) -> Measured | None:
+    """What `str(Measured(...))` wrote; None for the words of a person."""
+    found = _MEASURED.fullmatch(why)
+    if found is None or found[1] not in Measure.values:
+        return None
+    return Measured(Measure(found[1]), int(found[2]), int(found[3]))
 
 
 @transaction.atomic

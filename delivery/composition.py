@@ -1,7 +1,7 @@
 """From a mailing and one delivery to the octets that go out: merged, encoded, signed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
@@ -27,6 +27,7 @@ class Recipient:
     address: str
     fields: Mapping[str, str]
     queued_at: datetime
+    leave_by: str = ""  # address to which an opt-out may be mailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,14 @@ class Composer:
         our own reconciliation) can tell a duplicate.
         """
         to = addresses.parse(recipient.address)
-        link = unsubscribes.link(unsubscribes.token(self._opt_out(to)))
+        token = unsubscribes.token(self._opt_out(to))
+        link = unsubscribes.link(token)
         rendered = self.compiled.render(
             to=to,
             values={**recipient.fields, "email": to.text, "unsubscribe_url": link},
             message_id=message_id(recipient.delivery_id, self.sender_domain),
             date=recipient.queued_at,
-            headers=_list_headers(link) if self.is_bulk else (),
+            headers=_list_headers(token, recipient.leave_by) if self.is_bulk else (),
         )
         signatures = b"".join(signer.sign(rendered.data, now=now) for signer in signers)
         return signatures + rendered.data
@@ -95,10 +97,15 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
-def _list_headers(link: str) -> tuple[tuple[str, str], ...]:
-    """One-click unsubscribe (RFC 8058)."""
+def _list_headers(token: str, leave_by: str) -> tuple[tuple[str, str], ...]:
+    """One-click unsubscribe (RFC 8058); by mail for programs that know no other way (RFC 2369).
+
+    A program takes the first way that it knows (RFC 2369 section 2). The subject of the mail has
+    the link's token, which names the address itself: it works when the delivery is long gone.
+    """
+    mailed = f", <mailto:{leave_by}?subject=unsubscribe%20{token}>" if leave_by else ""
     return (
-        ("List-Unsubscribe", f"<{link}>"),
+        ("List-Unsubscribe", f"<{unsubscribes.link(token)}>{mailed}"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )
 
@@ -176,9 +183,31 @@ def envelope_sender(delivery_id: int, domain: SendingDomain) -> str:
     )
 
 
+def unsubscribe_address(delivery_id: int, domain: SendingDomain) -> str:
+    """Where this delivery's recipient may opt out by mail; "" unless the intake has a public name:
+    before that, nobody could reach it.
+    """
+    if not settings.INTAKE_NAME:
+        return ""
+    return tokens.unsubscribe_address(
+        delivery_id=delivery_id,
+        domain=domain.envelope_domain,
+        key=settings.SECRET_KEY.encode(),
+    )
+
+
 def delivery_of(envelope_sender: str) -> int | None:
     """The delivery that a VERP address names; None if it is not ours. Old keys still count."""
+    return _named_by(tokens.read_bounce_address, envelope_sender)
+
+
+def leaving(address: str) -> int | None:
+    """The delivery that an unsubscribe address names; None if it is not ours. Old keys count."""
+    return _named_by(tokens.read_unsubscribe_address, address)
+
+
+def _named_by(read: Callable[..., int | None], address: str) -> int | None:
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        if found := tokens.read_bounce_address(envelope_sender, key=key.encode()):
+        if found := read(address, key=key.encode()):
             return found
     return None

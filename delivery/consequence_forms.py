@@ -8,17 +8,19 @@ from django.utils.translation import gettext_lazy as _
 from compliance.models import Mode
 from compliance.thresholds import Limits
 from customers.models import Customer
-from delivery import verdict_rules, wording
+from delivery import consequences_policy, verdict_rules, wording
 from delivery.consequences_policy import Figures
 from delivery.models import SuppressionScope
 from wire.replies import CATEGORIES, Party, Permanence
+from wire.reply_patterns import PatternRefused, check_pattern
+from wire.reply_text import PhraseRefused, phrase
 
 _REASON = {"label": _("Reason"), "max_length": 300}
 _MOST_DAYS = 3650
 
 
 class FiguresForm(forms.Form):
-    """When one category suppresses, whom for, and for how long."""
+    """When one category suppresses, whom for, and for how long. Its prefix is the category."""
 
     scope = forms.ChoiceField(label=_("Suppressed for"), choices=SuppressionScope.choices)
     strikes = forms.IntegerField(label=_("Failures it takes"), min_value=1, max_value=100)
@@ -34,6 +36,12 @@ class FiguresForm(forms.Form):
         help_text=_("Empty: for good."),
     )
     why = forms.CharField(**_REASON)  # type: ignore[arg-type]
+
+    def clean_lasts_days(self) -> int | None:
+        days: int | None = self.cleaned_data["lasts_days"]
+        if days is not None and consequences_policy.lasts_for_good(self.prefix or ""):
+            raise forms.ValidationError(_("What the recipient asked for does not end by itself."))
+        return days
 
     def figures(self) -> Figures:
         """For `consequences_policy.change`."""
@@ -80,7 +88,11 @@ class RuleForm(forms.Form):
         super().__init__(*args, **kwargs)
         known = sorted(CATEGORIES - {"accepted", "unclassified"})
         self._offer(
-            "category", [(code, wording.words_for(code, wording.REASONS)) for code in known]
+            "category",
+            [
+                ("", _("Choose one")),
+                *((code, wording.words_for(code, wording.REASONS)) for code in known),
+            ],
         )
         parties = [(party.value, wording.words_for(party, wording.PARTIES)) for party in Party]
         self._offer("blamed", [("", _("As usual for that meaning")), *parties])
@@ -96,8 +108,31 @@ class RuleForm(forms.Form):
     def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
 
+    def clean_words(self) -> str:
+        """Like the expression, refused here in the reader's language, before the rule is read."""
+        words = str(self.cleaned_data["words"])
+        try:
+            if words:
+                phrase(words)
+        except PhraseRefused as error:
+            raise forms.ValidationError(
+                wording.words_for(error.code, wording.PHRASES), code=error.code
+            ) from error
+        return words
+
+    def clean_regex(self) -> str:
+        pattern = str(self.cleaned_data["regex"])
+        try:
+            check_pattern(pattern)
+        except PatternRefused as error:
+            words = wording.words_for(error.code, wording.PATTERNS)
+            raise forms.ValidationError(words, code=error.code, params=error.params) from error
+        return pattern
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
+        if self.errors.get("words") or self.errors.get("regex"):
+            return values
         if not values.get("words") and not values.get("regex"):
             self.add_error("words", _("Say by which words or expression it is known."))
         return values

@@ -9,16 +9,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from customers import suppressions
-from delivery import (
-    consequences_evidence,
-    consequences_policy,
-    consequences_strikes,
-    consequences_table,
-    counters,
-)
+from delivery import consequences_evidence, consequences_policy, consequences_strikes, counters
 from delivery.consequences_events import COMPLAINT, Event
-from delivery.models import Attempt, Delivery, Report, ReportKind, SuppressionScope
+from delivery.models import Attempt, Delivery, Report, ReportKind
 from delivery.states import DeliveryState
 from wire.addresses import parse
 from wire.replies import Party, Permanence, Verdict
@@ -29,7 +22,7 @@ def follow(events: Sequence[Event], *, now: datetime) -> None:
     counters.append(events)
     consequences_evidence.add(events)
     consequences_strikes.decay(events)
-    if any(event.blames_recipient for event in events):
+    if any(event.is_strike for event in events):
         consequences_strikes.give(events, table=consequences_policy.current(), now=now)
 
 
@@ -44,13 +37,7 @@ def on_reports(report_ids: Sequence[int], *, now: datetime) -> None:
     consequences_strikes.reopen([event.delivery_id for event in bounces])
     counters.append(events)
     consequences_evidence.add(bounces)
-    table = consequences_policy.current()
-    consequences_strikes.give(bounces, table=table, now=now)
-    row = consequences_table.consequence(COMPLAINT, table)
-    complaints = [event for event in events if event.state == COMPLAINT]
-    if row.scope != SuppressionScope.NONE:
-        causes = [consequences_strikes.cause(one, row, strikes=1, now=now) for one in complaints]
-        suppressions.add_caused(causes, now=now)
+    consequences_strikes.give(events, table=consequences_policy.current(), now=now)
 
 
 def _events(reports: Sequence[Report]) -> list[Event]:

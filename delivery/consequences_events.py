@@ -48,6 +48,11 @@ class Event:
     def blames_recipient(self) -> bool:
         return self.is_failure and self.judged.blamed is Party.recipient
 
+    @property
+    def is_strike(self) -> bool:
+        """Whether it speaks against mailing that address again."""
+        return self.blames_recipient or self.state == COMPLAINT
+
 
 def columns(events: Sequence[Event], *names: str) -> dict[str, list[object]]:
     """For `unnest`: name -> the values of all events; of the verdict's fields, too."""

@@ -1,18 +1,22 @@
 """Evidence that our route is listed or mistrusted, and which deliveries failed because of it."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
+import redis
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from delivery import consequences_table
+from delivery import consequences_table, live
 from delivery.consequences_events import Event, columns
 from delivery.ids import floor_of
 from delivery.models import Delivery, ListingEvidence
 from delivery.states import DeliveryState
 from wire.replies import Party
+
+log = logging.getLogger(__name__)
 
 _NAMES: Final = ("at", "delivery_id", "attempt_id", "report_id", "customer_id", "pool_id", "ip_id",
                  "source", "destination", "category", "blamed", "list", "resource", "lookup_url",
@@ -39,13 +43,21 @@ def is_evidence(event: Event) -> bool:
 
 
 def add(events: Sequence[Event]) -> int:
-    """Keep the evidence in these events; how many rows."""
+    """Keep the evidence in these events, and tell the watch at the commit; how many rows."""
     found = [event for event in events if is_evidence(event)]
     if not found:
         return 0
+    transaction.on_commit(_ring)
     with connection.cursor() as cursor:
         cursor.execute(_ADD, columns(found, *_NAMES))
         return int(cursor.rowcount)
+
+
+def _ring() -> None:
+    try:
+        live.ring_for_evidence()
+    except redis.RedisError as error:
+        log.warning("The watch looks for evidence without its bell: %s", error)
 
 
 def failed_because_of_us(*, since: datetime, until: datetime) -> QuerySet[Delivery]:

@@ -13,7 +13,7 @@ from delivery.models import ConsequenceChange, SuppressionScope
 
 
 class NotChangeable(ValueError):
-    """The category does not suppress anybody, so there is nothing to set."""
+    """The category does not suppress anybody, or what it suppresses lasts for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,21 @@ def changeable() -> list[str]:
     return [category for category, row in TABLE.items() if row.reason is not None]
 
 
+def lasts_for_good(category: str) -> bool:
+    """Whether the recipient asked for it: then it ends by the recipient's consent only."""
+    reason = consequences_table.consequence(category).reason
+    return reason is not None and reason.is_wish
+
+
 @transaction.atomic
 def change(
     *, category: str, to: Figures, why: str, by: audit.Actor, now: datetime
 ) -> ConsequenceChange:
     """Set the figures of one category; from the next batch on they hold in every worker.
 
-    Raises NotChangeable for a category that blames nobody.
+    Raises NotChangeable for a category that blames nobody, and for days that a wish lasts.
     """
-    if category not in changeable():
+    if category not in changeable() or (to.lasts_days and lasts_for_good(category)):
         raise NotChangeable(category)
     before = figures(consequences_table.consequence(category, current()))
     row, _created = ConsequenceChange.objects.update_or_create(

@@ -1,12 +1,13 @@
-"""Strikes against addresses: given for failures that were the address's own, ended by success."""
+"""Strikes against addresses: for complaints, and for failures that were their own until success."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
-from customers import suppressions
-from customers.suppressions import Cause
+from customers import suppression_causes
+from customers.suppression_causes import Cause
 from delivery import consequences_table
 from delivery.consequences_events import Event, columns
 from delivery.consequences_table import Consequence
@@ -14,16 +15,19 @@ from delivery.models import SuppressionScope
 
 _GIVE = """
 INSERT INTO delivery_strike
-    (customer_id, key, category, delivery_id, attempt_id, report_id, at)
+    (customer_id, key, category, delivery_id, attempt_id, report_id, at, state, is_after_data)
 SELECT v.* FROM unnest(%(customer_id)s::bigint[], %(key)s::text[], %(category)s::text[],
     %(delivery_id)s::bigint[], %(attempt_id)s::bigint[], %(report_id)s::bigint[],
-    %(at)s::timestamptz[]) AS v
+    %(at)s::timestamptz[], %(state)s::text[], %(is_after_data)s::boolean[]) AS v
 ON CONFLICT DO NOTHING
 """
 
+_NAMES = ("customer_id", "key", "category", "delivery_id", "attempt_id", "report_id", "at", "state",
+          "is_after_data")  # fmt: skip
+
 _STRUCK = """
 SELECT DISTINCT key FROM delivery_strike
-WHERE key = ANY(%(keys)s) AND decayed_at IS NULL AND reversal_id IS NULL
+WHERE key = ANY(%(keys)s) AND decayed_at IS NULL AND reversal_id IS NULL AND state <> 'complaint'
 """
 
 # Two batches may hold the same addresses: in one order, one waits for the other.
@@ -33,7 +37,7 @@ WITH done AS (
     FROM unnest(%(customer_id)s::bigint[], %(key)s::text[], %(attempt_id)s::bigint[],
         %(at)s::timestamptz[]) AS v(customer_id, key, attempt_id, at)
     JOIN delivery_strike s ON s.key = v.key AND s.customer_id = v.customer_id
-        AND s.decayed_at IS NULL AND s.reversal_id IS NULL
+        AND s.decayed_at IS NULL AND s.reversal_id IS NULL AND s.state <> 'complaint'
     ORDER BY s.id FOR UPDATE OF s
 )
 UPDATE delivery_strike s SET decayed_at = done.at, decayed_by = done.attempt_id
@@ -48,27 +52,38 @@ WHERE a.delivery_id = ANY(%(deliveries)s) AND a.id >= %(low)s AND a.verdict = 'a
 """
 
 _OPEN = """
-SELECT s.key, s.customer_id, s.category, s.delivery_id, max(s.at) FROM delivery_strike s
-WHERE s.key = ANY(%(keys)s) AND s.decayed_at IS NULL AND s.reversal_id IS NULL
-GROUP BY 1, 2, 3, 4
+SELECT DISTINCT ON (key, customer_id, category, delivery_id)
+    key, customer_id, category, at, is_after_data
+FROM delivery_strike
+WHERE key = ANY(%(keys)s) AND decayed_at IS NULL AND reversal_id IS NULL
+ORDER BY key, customer_id, category, delivery_id, at DESC, id DESC
 """
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStrike:
+    """One that counts: the last of a category for one delivery."""
+
+    category: str
+    at: datetime
+    is_after_data: bool
 
 
 def give(
     events: Sequence[Event], *, table: Mapping[str, Consequence], now: datetime
 ) -> tuple[int, int]:
-    """Strike the addresses of failures that blame them; (strikes, addresses suppressed by it).
+    """Strike addresses for their failures and complaints; (strikes, addresses suppressed by it).
 
+    Each strike is the cause of one count as well, also where its category suppresses nobody.
     Idempotent: an attempt or a report strikes once.
     """
-    struck = [event for event in events if event.blames_recipient and _row(event, table).reason]
+    struck = [event for event in events if event.is_strike]
     if not struck:
         return 0, 0
     with connection.cursor() as cursor:
-        names = ("customer_id", "key", "category", "delivery_id", "attempt_id", "report_id", "at")
-        cursor.execute(_GIVE, columns(struck, *names))
+        cursor.execute(_GIVE, columns(struck, *_NAMES))
         given = int(cursor.rowcount)
-    return given, suppressions.add_caused(_causes(struck, table, now), now=now)
+    return given, suppression_causes.add_caused(_causes(struck, table, now), now=now)
 
 
 def decay(events: Sequence[Event]) -> int:
@@ -98,8 +113,8 @@ def reopen(deliveries: Sequence[int]) -> int:
         return int(cursor.rowcount)
 
 
-# (key, customer) -> reason -> the times of its open strikes, one for each delivery
-Open = dict[tuple[str, int], dict[str, list[datetime]]]
+# (key, customer) -> reason -> its open strikes
+Open = dict[tuple[str, int], dict[str, list[OpenStrike]]]
 
 
 def open_strikes(keys: Sequence[str], table: Mapping[str, Consequence]) -> Open:
@@ -107,21 +122,22 @@ def open_strikes(keys: Sequence[str], table: Mapping[str, Consequence]) -> Open:
     found: Open = {}
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, {"keys": sorted(set(keys))})
-        for key, customer_id, category, _delivery, at in cursor.fetchall():
+        for key, customer_id, category, at, is_after_data in cursor.fetchall():
             if reason := consequences_table.consequence(category, table).reason:
-                found.setdefault((key, customer_id), {}).setdefault(reason, []).append(at)
+                strike = OpenStrike(category, at, is_after_data)
+                found.setdefault((key, customer_id), {}).setdefault(reason, []).append(strike)
     return found
 
 
 def times(strikes: Open, *, key: str, customer_id: int, row: Consequence) -> list[datetime]:
-    """The strikes that count for one address: of every customer where all are to be spared."""
+    """The times of the strikes against one address: of all customers where all are to be spared."""
     if row.reason is None:
         return []
     if row.scope == SuppressionScope.EVERYONE:
         found = [by for (of, _customer), by in strikes.items() if of == key]
     else:
         found = [strikes.get((key, customer_id), {})]
-    return [at for by_reason in found for at in by_reason.get(row.reason, [])]
+    return [strike.at for by_reason in found for strike in by_reason.get(row.reason, [])]
 
 
 def _causes(

@@ -120,24 +120,26 @@ class Engine:
     def _resolve(self) -> Resolver:
         with self._lock:
             if self._resolver is None:
-                self._resolver = self._new_resolver()
+                self._resolver = new_resolver()
             return self._resolver
-
-    def _new_resolver(self) -> Resolver:
-        servers = settings.DNS_SERVERS or _system_nameservers()
-        # What a nameserver of this very machine says of DNSSEC nobody can have changed.
-        own = all(is_loopback(address) for address, _ in servers)
-        return Resolver(
-            servers,
-            loopback_only=settings.LOOPBACK_ONLY,
-            validating=settings.DNS_VALIDATING or own,
-        )
 
     def _sts(self) -> Policies:
         with self._lock:
             if self._policies is None:
                 self._policies = tls_policies.policies(self._resolve(), self._contexts)
             return self._policies
+
+
+def new_resolver() -> Resolver:
+    """One that asks the servers of the settings, and has nothing in its memory yet."""
+    servers = settings.DNS_SERVERS or _system_nameservers()
+    # What a nameserver of this very machine says of DNSSEC nobody can have changed.
+    own = all(is_loopback(address) for address, _ in servers)
+    return Resolver(
+        servers,
+        loopback_only=settings.LOOPBACK_ONLY,
+        validating=settings.DNS_VALIDATING or own,
+    )
 
 
 def _system_nameservers() -> list[tuple[str, int]]:

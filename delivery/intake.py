@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -31,6 +32,14 @@ REFUSED_RECIPIENTS = 50
 GUESSING = "421 4.7.0 Too many unknown recipients"
 # What a session may send beyond its message: commands, and the message's ends of lines.
 SLACK = 64 * 1024
+# aiosmtpd gathers a message line by line, each an object of about so many octets beyond its words.
+LINE_COST = 180
+# Octets of a line on average, at least, of a message with more lines than any report has.
+SHORT_LINE, MANY_LINES = 32, 10_000
+# Octets in memory, of all sessions: a host has room for it beside all else, a hundred large
+# messages at the same time are nobody's bounces.
+MEMORY = 256 * 2**20
+NO_ROOM = b"421 4.3.1 Too much mail at the same time, come back later\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +51,26 @@ class Limits:
     per_peer: int
     timeout: float
 
+    def allows(self, octets: int, lines: int) -> bool:
+        """Whether a message may be so large, in so many lines."""
+        most_lines = MANY_LINES + self.size // SHORT_LINE
+        return octets <= self.size + SLACK and lines <= most_lines
+
 
 class Visitors:
-    """Who is connected now."""
+    """Who is connected now, and how much all together have in memory."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: Counter[str] = Counter()
+        self._held = 0
+
+    def hold(self, octets: int) -> bool:
+        """Count octets in memory, or with a negative number no more. False when that is too much:
+        who reads on then would have the process killed, and everybody's mail with it.
+        """
+        self._held += octets
+        return octets <= 0 or self._held <= max(MEMORY, 8 * self._limits.size)
 
     def enter(self, peer: str) -> bool:
         """False when there is no room; then nothing is counted."""
@@ -92,31 +114,30 @@ class Desk:
         address: str,
         _rcpt_options: list[str],
     ) -> str:
-        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
-            return TOO_MANY_RECIPIENTS
         if refusal := self.directory().refusal(address):
             return cast("Porter", server).refuse(refusal)
-        envelope.rcpt_tos.append(address)
+        if address.lower() not in map(str.lower, envelope.rcpt_tos):
+            if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+                return TOO_MANY_RECIPIENTS
+            envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        now = datetime.now(UTC)
-        mails = [
-            Received(
-                received_at=now,
-                peer=peer_of(session),
-                helo=session.host_name or "",
-                tls=_tls(session),
-                mail_from=(envelope.mail_from or "").removeprefix("<>"),
-                rcpt_to=recipient,
-                raw=envelope.original_content or b"",
-            )
-            for recipient in envelope.rcpt_tos
-        ]
+        first, *others = envelope.rcpt_tos
+        mail = Received(
+            received_at=datetime.now(UTC),
+            peer=peer_of(session),
+            helo=session.host_name or "",
+            tls=_tls(session),
+            mail_from=(envelope.mail_from or "").removeprefix("<>"),
+            rcpt_to=first,
+            raw=envelope.original_content or b"",
+            also_to=tuple(others),
+        )
         try:
-            await self.keeper.keep(mails)
+            await self.keeper.keep(mail)
         except NotKept:
             return NOT_KEPT
         return "250 2.0.0 OK, it is stored"
@@ -144,7 +165,7 @@ class Porter(SMTP):
         self._visitors = visitors
         self._limits = limits
         self._entered = ""
-        self._octets = 0
+        self._octets = self._lines = self._held = 0
         self._refused = 0
         super().__init__(
             desk,
@@ -160,7 +181,7 @@ class Porter(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Also called again when TLS begins."""
-        peer = str(transport.get_extra_info("peername")[0])
+        peer = household(str(transport.get_extra_info("peername")[0]))
         if not self._entered and not self._visitors.enter(peer):
             plain = cast("asyncio.Transport", transport)
             plain.write(TOO_MANY)
@@ -172,6 +193,7 @@ class Porter(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         if self._entered:
             self._visitors.leave(self._entered)
+            self._release()
             self._entered = ""
             super().connection_lost(error)
 
@@ -182,17 +204,32 @@ class Porter(SMTP):
         """Bounded here: aiosmtpd goes on reading what is too large, and gathers endless lines."""
         if not self._entered:
             return
+        lines = data.count(b"\n")
         self._octets += len(data)
-        if self._octets <= self._limits.size + SLACK:
+        self._lines += lines
+        cost = len(data) + LINE_COST * lines
+        self._held += cost
+        has_room = self._visitors.hold(cost)
+        if not self._limits.allows(self._octets, self._lines):
+            self._end(TOO_MUCH)
+        elif not has_room:
+            self._end(NO_ROOM)
+        else:
             super().data_received(data)
-        elif self.transport is not None:
+
+    def _end(self, reply: bytes) -> None:
+        if self.transport is not None:
             transport = cast("asyncio.Transport", self.transport)
-            transport.write(TOO_MUCH)
+            transport.write(reply)
             transport.close()
+
+    def _release(self) -> None:
+        self._visitors.hold(-self._held)
+        self._octets = self._lines = self._held = 0
 
     def _set_post_data_state(self) -> None:
         """At the beginning, after RSET and after each message."""
-        self._octets = 0
+        self._release()
         super()._set_post_data_state()  # type: ignore[no-untyped-call]
 
     def refuse(self, reply: str) -> str:
@@ -223,6 +260,15 @@ async def listen(
         return Porter(desk, visitors=visitors, limits=limits, name=name, context=context)
 
     return await asyncio.get_running_loop().create_server(porter, host, port, backlog=1024)
+
+
+def household(peer: str) -> str:
+    """Whom an address counts for: of IPv6, everybody has a /64 at least (RFC 6177 section 2)."""
+    address = ip_address(peer.partition("%")[0])
+    if address.version == 6 and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    prefix = 64 if address.version == 6 else 32
+    return str(ip_network((address, prefix), strict=False).network_address)
 
 
 def peer_of(session: Session) -> str:

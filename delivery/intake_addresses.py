@@ -1,4 +1,4 @@
-"""Which recipients the intake takes mail for: signed bounce addresses, and a few roles.
+"""Which recipients the intake takes mail for: addresses that we signed, and a few roles.
 
 A decision on an address and what is known of the platform; it asks nobody.
 """
@@ -15,6 +15,8 @@ ROLES = frozenset({"postmaster", "abuse", "fbl", "unsubscribe"})
 NO_RELAY = "550 5.7.1 We take mail for our own bounce domains only"
 NO_SUCH_ADDRESS = "550 5.1.1 No such address here"
 
+_SIGNED = (tokens.read_bounce_address, tokens.read_unsubscribe_address)
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -30,8 +32,8 @@ class Directory:
     def refusal(self, address: str) -> str:
         """The reply to a recipient that is not ours; "" for one that is.
 
-        Everything under a bounce address's form has to be signed: who makes one up learns at
-        once that nobody will read it.
+        Bounce and unsubscribe addresses have to be signed: who makes one up learns at once that
+        nobody will read it.
         """
         local, _at, domain = address.rpartition("@")
         local, domain = local.lower(), domain.lower()
@@ -42,6 +44,6 @@ class Directory:
         if local in ROLES:
             return ""
         signed = domain in self.bounce_domains and any(
-            tokens.read_bounce_address(address, key=key) is not None for key in self.keys
+            read(address, key=key) is not None for key in self.keys for read in _SIGNED
         )
         return "" if signed else NO_SUCH_ADDRESS

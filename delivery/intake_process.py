@@ -5,6 +5,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 
 from django.conf import settings
 from django.db import connection
@@ -13,6 +14,7 @@ from delivery.intake import Desk, Limits, listen
 from delivery.intake_addresses import Directory
 from delivery.intake_store import Keeper
 from delivery.models import SendingDomain
+from delivery.recorder import AWAY, PATIENCE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +56,17 @@ def certificate() -> ssl.SSLContext | None:
 
 
 async def run(*, stop: asyncio.Event, ready: Callable[[int], None]) -> None:
-    """Serve until `stop` is set; `ready` hears the port. OSError when it cannot listen."""
-    held = Held(await asyncio.to_thread(_ask))
+    """Serve until `stop` is set; `ready` hears the port.
+
+    At the beginning PostgreSQL is waited for; OperationalError when that takes too long. OSError
+    when it cannot listen.
+    """
+    first = await _when_it_answers(stop)
+    if first is None:
+        return
+    held = Held(first)
     keeper = Keeper()
-    server = await listen(
-        host=settings.INTAKE_HOST,
-        port=settings.INTAKE_PORT,
-        name=settings.INTAKE_NAME,
-        limits=limits(),
-        desk=Desk(keeper, held.get),
-        context=certificate(),
-    )
+    server = await _listen(Desk(keeper, held.get))
     fresh = asyncio.create_task(held.keep_fresh())
     ready(server.sockets[0].getsockname()[1])
     try:
@@ -74,6 +76,17 @@ async def run(*, stop: asyncio.Event, ready: Callable[[int], None]) -> None:
         fresh.cancel()
         await _end_sessions(fresh)
         await keeper.close()
+
+
+async def _listen(desk: Desk) -> asyncio.Server:
+    return await listen(
+        host=settings.INTAKE_HOST,
+        port=settings.INTAKE_PORT,
+        name=settings.INTAKE_NAME or "localhost",
+        limits=limits(),
+        desk=desk,
+        context=certificate(),
+    )
 
 
 class Held:
@@ -91,8 +104,31 @@ class Held:
             await asyncio.sleep(FRESH_SECONDS)
             try:
                 self._directory = await asyncio.to_thread(_ask)
+            except AWAY as error:
+                log.warning(
+                    "PostgreSQL cannot be reached, the last sending domains hold: %s", error
+                )
             except Exception:
                 log.exception("The sending domains could not be read again; the last ones hold.")
+
+
+async def _when_it_answers(stop: asyncio.Event) -> Directory | None:
+    """The first directory, as soon as PostgreSQL gives it; None when told to stop before that.
+
+    With a pool, one try takes as long as the pool waits for a connection.
+    """
+    ends, wait = monotonic() + PATIENCE_SECONDS, 0.05
+    while not stop.is_set():
+        try:
+            return await asyncio.to_thread(_ask)
+        except AWAY as error:
+            if monotonic() + wait > ends:
+                raise
+            log.warning("PostgreSQL cannot be reached, trying again: %s", str(error).strip())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+        wait = min(1.0, wait * 2)
+    return None
 
 
 def _ask() -> Directory:

@@ -10,6 +10,7 @@ import redis
 from django.conf import settings
 
 EPOCH_KEY = "hatobin:epoch"
+EVIDENCE_CHANNEL = "hatobin:evidence"
 
 
 @lru_cache(maxsize=1)
@@ -43,3 +44,8 @@ def epoch() -> str:
         connection().set(EPOCH_KEY, secrets.token_hex(8), nx=True)
         found = connection().get(EPOCH_KEY)
     return str(found)
+
+
+def ring_for_evidence() -> None:
+    """Tell the blocklist watch that receivers spoke of lists. Nobody need be there to hear it."""
+    connection().publish(EVIDENCE_CHANNEL, "")

@@ -167,9 +167,12 @@ def _settle(
         return 0
     decided = [(result, _decision(result, now)) for result in results]
     contacts = _move(cursor, decided, token, now)
+    # A failure that moved nothing counts for nobody: somebody else has the message now, and what
+    # becomes of it is theirs to tell. What was accepted was accepted.
     events = [
         _event(result, decision, carrier, contacts.get(result.delivery_id), now)
         for result, decision in decided
+        if result.delivery_id in contacts or decision.state is DeliveryState.ACCEPTED
     ]
     consequences.follow(events, now=now)
     return len(contacts)

@@ -25,7 +25,7 @@ FLUSH_RESULTS = 200
 FLUSH_SECONDS = 0.5
 # PostgreSQL is waited for so long, in steps that grow to a second. Then the journal has to do.
 PATIENCE_SECONDS = 120.0
-_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def patiently(work: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) 
     while True:
         try:
             work()
-        except _AWAY as error:
+        except AWAY as error:
             if time.monotonic() + wait > ends or connection.in_atomic_block:
                 raise
             log.warning("PostgreSQL cannot be reached, trying again: %s", error)

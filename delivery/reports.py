@@ -5,7 +5,7 @@ delivery.consequences; all in the transaction that marks the report as read.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -13,9 +13,10 @@ from time import monotonic
 from django.db import InterfaceError, OperationalError, transaction
 
 from customers import unsubscribes
-from delivery import composition, consequences, reports_rows
+from customers.unsubscribes import OptOut
+from delivery import composition, consequences, reports_rows, verdicts
 from delivery.models.report import Report, ReportKind, ReportState
-from delivery.reports_matching import Claim, Finding, Known, Signed, claim, judge
+from delivery.reports_matching import Claim, Finding, Known, Proof, Signed, claim, is_about, judge
 from delivery.reports_rows import Mail, Row
 from delivery.states import DeliveryState
 from wire import reports as reading
@@ -23,7 +24,10 @@ from wire.addresses import parse
 
 log = logging.getLogger(__name__)
 
-SIGNED = Signed(composition.delivery_of, composition.read_message_id, composition.seems_ours)
+SIGNED = Signed(
+    composition.delivery_of, composition.leaving, composition.read_message_id,
+    composition.seems_ours,
+)  # fmt: skip
 # Of one transaction.
 BATCH = 200
 # Of one task, which comes each second: what takes longer goes on in the next one.
@@ -32,6 +36,8 @@ READ_SECONDS = 2.0
 PATIENCE = timedelta(seconds=5)
 # Of one mail: a report on more recipients is not about our mail, which has one each.
 MOST_REPORTS = 20
+# Of a subject, to look for the token of an opt-out: programs write theirs before it ("Re:").
+MOST_WORDS = 8
 # With consequences of their own, drawn by delivery.consequences.
 _JUDGED = frozenset({ReportKind.BOUNCE, ReportKind.COMPLAINT})
 
@@ -50,6 +56,7 @@ def read_new(*, now: datetime, seconds: float) -> int:
     What breaks is tried again by itself, then marked as failed: one bad mail holds up no other.
     Raises OperationalError while the database is away.
     """
+    verdicts.refresh()
     ends = monotonic() + seconds
     count = 0
     while done := _read_some(now):
@@ -95,20 +102,62 @@ def _read(mails: Sequence[Mail], now: datetime) -> None:
     known = reports_rows.known(sorted(named - {0}))
     rows: list[Row] = []
     for mail in mails:
-        findings = [judge(part.report, part.claim, known) for part in parts[mail.id]]
-        if any(finding.state == ReportState.NEW for finding in findings):
+        since = dict(known)
+        found = [(part.report, _judged(part, since)) for part in _in_order(parts[mail.id], known)]
+        if any(finding.state == ReportState.NEW for _report, finding in found):
             Report.objects.filter(pk=mail.id).update(due_at=now + PATIENCE)
             continue
-        for part, finding in zip(parts[mail.id], findings, strict=True):
-            rows.append(Row(mail, part.report, finding))
-            _remember(known, part.report, finding)
+        known = since
+        rows += (Row(mail, report, finding) for report, finding in found)
     _follow_up(reports_rows.write(rows, now=now), now)
 
 
 def _parts(mail: Mail) -> list[Part]:
     """At least one; a mail that tells nothing is "other"."""
-    found = reading.parse(mail.raw)[:MOST_REPORTS] or [reading.Report(reading.Kind.other)]
-    return [Part(one, claim(one, rcpt_to=mail.rcpt_to, signed=SIGNED)) for one in found]
+    found = reading.parse(mail.raw, book=verdicts.rulebook())[:MOST_REPORTS]
+    found = found or [reading.Report(reading.Kind.other)]
+    if composition.leaving(mail.rcpt_to):
+        found = [_as_opt_out(one, mail) for one in found]
+    opt_out = (
+        _token_in(mail) if any(one.kind == reading.Kind.unsubscribe for one in found) else None
+    )
+    return [Part(one, _claim(one, mail, opt_out)) for one in found]
+
+
+def _claim(report: reading.Report, mail: Mail, opt_out: OptOut | None) -> Claim:
+    return claim(
+        report, rcpt_to=mail.rcpt_to, mail_from=mail.mail_from, signed=SIGNED, opt_out=opt_out
+    )
+
+
+def _token_in(mail: Mail) -> OptOut | None:
+    """What the token asks for that our mailto: link puts into the subject."""
+    words = reading.subject_of(mail.raw).split()
+    return next(filter(None, map(unsubscribes.read, words[:MOST_WORDS])), None)
+
+
+def _as_opt_out(report: reading.Report, mail: Mail) -> reading.Report:
+    """Who writes to the address for it wants to leave, whatever the words are."""
+    if report.kind not in {reading.Kind.other, reading.Kind.auto_reply}:
+        return report
+    writer = report.recipient or reading.writer_of(mail.raw)
+    return replace(report, kind=reading.Kind.unsubscribe, recipient=writer)
+
+
+def _in_order(parts: Sequence[Part], known: Mapping[int, Known]) -> list[Part]:
+    """Of several about one delivery the first counts: the one that names its recipient."""
+
+    def names_another(part: Part) -> bool:
+        named = known.get(part.claim.delivery_id or 0)
+        return named is not None and not is_about(part.report, named.address)
+
+    return sorted(parts, key=names_another)
+
+
+def _judged(part: Part, known: dict[int, Known]) -> Finding:
+    finding = judge(part.report, part.claim, known)
+    _remember(known, part.report, finding)
+    return finding
 
 
 def _remember(known: dict[int, Known], report: reading.Report, finding: Finding) -> None:
@@ -124,12 +173,20 @@ def _follow_up(written: Sequence[tuple[int, Row]], now: datetime) -> None:
     counted = [(pk, row) for pk, row in written if row.finding.counts]
     reports_rows.return_deliveries([row for _pk, row in written if row.finding.returns], now=now)
     for _pk, row in counted:
-        if row.kind == ReportKind.UNSUBSCRIBE and row.finding.known is not None:
-            _unsubscribe(row.finding.known, now)
+        if row.kind == ReportKind.UNSUBSCRIBE:
+            _unsubscribe(row.finding, now)
     if judged := [pk for pk, row in counted if row.kind in _JUDGED]:
         consequences.on_reports(judged, now=now)
 
 
-def _unsubscribe(known: Known, now: datetime) -> None:
-    opt_out = unsubscribes.OptOut(known.customer_id, known.mailing_id, parse(known.address).key)
-    unsubscribes.unsubscribe(opt_out=opt_out, channel="report", now=now)
+def _unsubscribe(finding: Finding, now: datetime) -> None:
+    by_mail = finding.proof in {Proof.unsubscribe_address, Proof.unsubscribe_link}
+    channel: unsubscribes.Channel = "mail" if by_mail else "report"
+    if opt_out := finding.opt_out or _opt_out_of(finding.known):
+        unsubscribes.unsubscribe(opt_out=opt_out, channel=channel, now=now)
+
+
+def _opt_out_of(known: Known | None) -> OptOut | None:
+    if known is None:
+        return None
+    return OptOut(known.customer_id, known.mailing_id, parse(known.address).key)

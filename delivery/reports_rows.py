@@ -1,6 +1,7 @@
 """The rows of reports: claiming those to be read, what they name, writing what was found."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,12 +25,17 @@ LONGEST = 4000
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A stored mail that this transaction has claimed."""
+    """A stored mail that this transaction has claimed; `mail_from` "" is the null sender.
+
+    `holder` is the row that holds its octets: of several recipients' rows, the first.
+    """
 
     id: int
     received_at: datetime
+    mail_from: str
     rcpt_to: str
     raw: bytes
+    holder: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,17 @@ def claim(*, most: int, now: datetime) -> list[Mail]:
     sizes = due.select_for_update(skip_locked=True).values_list("id", "size")[:most]
     ids = _as_many_as_fit(sizes)
     rows = Report.objects.filter(id__in=ids).order_by("id")
+    found = list(rows.values_list("id", "received_at", "mail_from", "rcpt_to", "mail_id"))
+    octets = _octets({mail_id or pk for pk, *_rest, mail_id in found})
     return [
-        Mail(pk, received_at, rcpt_to, bytes(raw))
-        for pk, received_at, rcpt_to, raw in rows.values_list("id", "received_at", "rcpt_to", "raw")
+        Mail(pk, at, mail_from, rcpt_to, octets.get(mail_id or pk, b""), mail_id or pk)
+        for pk, at, mail_from, rcpt_to, mail_id in found
     ]
+
+
+def _octets(holders: AbstractSet[int]) -> dict[int, bytes]:
+    rows = Report.objects.filter(id__in=holders).values_list("id", "raw")
+    return {pk: bytes(raw) for pk, raw in rows}
 
 
 def _is_alone() -> bool:
@@ -144,7 +157,7 @@ def write(rows: Sequence[Row], *, now: datetime) -> list[tuple[int, Row]]:
         _update(first, now)
     made = Report.objects.bulk_create(
         Report(
-            mail_id=row.mail.id, received_at=row.mail.received_at, due_at=row.mail.received_at,
+            mail_id=row.mail.holder, received_at=row.mail.received_at, due_at=row.mail.received_at,
             rcpt_to=row.mail.rcpt_to, read_at=now, **_values(row),
         )
         for row in further
@@ -181,6 +194,7 @@ def return_deliveries(rows: Sequence[Row], *, now: datetime) -> None:
 def _values(row: Row) -> dict[str, Any]:
     """Column -> value, without the mail itself."""
     report, finding = row.report, row.finding
+    about = finding.known or finding.opt_out
     said = ("recipient", "action", "status", "diagnostic", "reporting_mta", "remote_mta",
             "original_message_id", "feedback_type", "source_ip")  # fmt: skip
     return {
@@ -193,8 +207,8 @@ def _values(row: Row) -> dict[str, Any]:
         "matched_by": finding.proof.value,
         "delivery_id": finding.known.delivery_id if finding.known else None,
         "attempt_id": finding.known.attempt_id if finding.known else None,
-        "mailing_id": finding.known.mailing_id if finding.known else None,
-        "customer_id": finding.known.customer_id if finding.known else None,
+        "mailing_id": about.mailing_id if about else None,
+        "customer_id": about.customer_id if about else None,
     }
 
 

@@ -29,11 +29,14 @@ class TlsSetup:
     file: str
 
 
-def setup(domain: SendingDomain) -> TlsSetup:
-    """TLS-RPT (RFC 8460 section 3) and MTA-STS (RFC 8461 3.1, 3.2) for a sending domain."""
+def setup(domain: SendingDomain, *, mx: str = "") -> TlsSetup:
+    """TLS-RPT (RFC 8460 section 3) and MTA-STS (RFC 8461 3.1, 3.2) for a sending domain.
+
+    `mx` is the host to which its bounces come; "": its HELO host.
+    """
     names = dict.fromkeys((domain.name, domain.envelope_domain))
     report = f"v=TLSRPTv1; rua=mailto:tls-reports@{domain.name}"
-    text = policy_file(domain.helo)
+    text = policy_file(mx or domain.helo)
     # The id must change with the file, and with nothing else.
     version = sha256(text.encode()).hexdigest()[:16]
     return TlsSetup(

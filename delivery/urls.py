@@ -76,6 +76,9 @@ urlpatterns = [
     path("reports/", reports.report_list, name="report_list"),
     path("reports/<int:report_id>/", reports.report, name="report"),
     path("reports/<int:report_id>/raw/", reports.report_raw, name="report_raw"),
+    path("reports/again/", reports.reports_reread, name="reports_reread"),
+    path("reports/<int:report_id>/again/", reports.report_reread, name="report_reread"),
+    path("reports/<int:report_id>/opt-out/", reports.report_honour, name="report_honour"),
     path("pools/", pools.pool_list, name="pool_list"),
     path("pools/<int:pool_id>/", pools.pool, name="pool"),
     path("pools/<int:pool_id>/<poolstate:state>/", pools.pool_state, name="pool_state"),
@@ -99,6 +102,11 @@ urlpatterns = [
     path("customers/<int:customer_id>/share/", customers.customer_share, name="customer_share"),
     path("replies/", replies.reply_inbox, name="reply_inbox"),
     path("replies/rules/of/<int:attempt_id>/", replies.rule_new, name="rule_new"),
+    path(
+        "replies/rules/of-report/<int:report_id>/",
+        replies.rule_new_of_report,
+        name="rule_new_of_report",
+    ),
     path("replies/rules/<int:rule_id>/withdraw/", replies.rule_withdraw, name="rule_withdraw"),
     path("replies/consequences/", replies.consequence_list, name="consequence_list"),
     path(

@@ -2,48 +2,51 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from delivery.ids import floor_of
-from delivery.models import Attempt
-from wire.outcomes import Phase
+from delivery import verdict_heard
+from delivery.verdict_heard import UNCLASSIFIED, Heard, Source
 from wire.replies import Rulebook, shape
 
-UNCLASSIFIED: Final = "unclassified"
-MOST: Final = 5000  # attempts looked at, the newest: a page has to come within a second or two
+MOST: Final = 5000  # of attempts and of reports, the newest: a page has to come within a second
 _PLACEHOLDER: Final = re.compile(r"\b(?:URL|ADDRESS|IP|HOST|ID|N)\b|\S*\d\S*|[^\w\s'-]|_")
 
 
 @dataclass(slots=True)
 class Shape:
-    """Replies that differ only in addresses, numbers and ids. `example` is the newest attempt."""
+    """Replies that differ only in addresses, numbers and ids. `example` is the newest."""
 
     text: str
-    example: Attempt
+    example: Heard
     first: datetime
     last: datetime
-    count: int = 0
+    sources: Counter[Source] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)  # owners' domains of MX hosts
-    destinations: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return self.sources.total()
+
+    @property
+    def heard(self) -> list[tuple[Source, int]]:
+        """Where, and how often; attempts first."""
+        return [(source, self.sources[source]) for source in Source if self.sources[source]]
 
     @property
     def providers(self) -> list[str]:
         """The most frequent first, three at most."""
-        return [host for host, _ in self.hosts.most_common(3)]
+        return [host for host, _ in self.hosts.most_common(3) if host]
 
 
 def shapes(book: Rulebook, *, since: datetime) -> list[Shape]:
     """The most frequent first; without those that a rule made since would understand."""
-    return _grouped(row for row in _unread(since=since) if classified(row, book) == UNCLASSIFIED)
-
-
-def classified(row: Attempt, book: Rulebook) -> str:
-    """The category that an attempt's reply has by these rules."""
-    phase = Phase(row.phase) if row.phase else Phase.rcpt
-    return book.classify(phase, row.code, row.enhanced, row.text, mx=row.mx_host).category
+    found = _unread(since=since)
+    return _grouped(
+        heard for heard in found if verdict_heard.classified(heard, book) == UNCLASSIFIED
+    )
 
 
 def suggestion(text: str) -> str:
@@ -52,22 +55,23 @@ def suggestion(text: str) -> str:
     return max(runs, key=len, default="").lower()[:120]
 
 
-def _unread(*, since: datetime) -> Iterable[Attempt]:
-    rows = Attempt.objects.filter(
-        id__gte=floor_of(since), at__gte=since, category=UNCLASSIFIED, code__isnull=False
-    )
-    return rows.defer("conversation").order_by("-at")[:MOST]
+def _unread(*, since: datetime) -> Iterator[Heard]:
+    for attempt in verdict_heard.attempts(since=since).filter(category=UNCLASSIFIED)[:MOST]:
+        yield verdict_heard.of_attempt(attempt)
+    for report in verdict_heard.reports(since=since).filter(category=UNCLASSIFIED)[:MOST]:
+        yield verdict_heard.of_report(report)
 
 
-def _grouped(rows: Iterable[Attempt]) -> list[Shape]:
+def _grouped(replies: Iterable[Heard]) -> list[Shape]:
     found: dict[str, Shape] = {}
-    for row in rows:
-        text = f"{row.code} {shape(row.text)}"
-        one = found.setdefault(text, Shape(text, row, row.at, row.at))
-        one.count += 1
-        one.first = min(one.first, row.at)
-        one.hosts[_provider(row.mx_host)] += 1
-        one.destinations[row.destination] += 1
+    for heard in replies:
+        text = f"{heard.code or ''} {shape(heard.text)}".strip()
+        one = found.setdefault(text, Shape(text, heard, heard.at, heard.at))
+        one.sources[heard.source] += 1
+        one.first = min(one.first, heard.at)
+        if heard.at > one.last:
+            one.last, one.example = heard.at, heard
+        one.hosts[_provider(heard.host)] += 1
     return sorted(found.values(), key=lambda one: -one.count)
 
 

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from customers import audit
-from delivery import live, verdict_inbox, verdicts
-from delivery.ids import floor_of
-from delivery.models import Attempt, OwnRule
+from delivery import live, verdict_heard, verdicts
+from delivery.models import OwnRule
 from delivery.models.delivery import AttemptVerdict
+from delivery.verdict_heard import Heard
 from wire import replies
-from wire.replies import Rule
+from wire.replies import Fault, Rule
 
 PREFIX: Final = "own-"
 HISTORY: Final = timedelta(days=7)
-MOST: Final = 20_000  # attempts that are judged anew in a trial, the newest
+MOST: Final = 20_000  # of attempts and of reports, the newest, that a trial judges anew
 
 
 class Conflicts(ValueError):
     """The rule takes replies from others, or does not fit its own sample; `faults` says which."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(" ".join(faults))
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(" ".join(map(str, faults)))
         self.faults = faults
 
 
@@ -35,21 +35,15 @@ class NameTaken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a rule would have changed. `changes` maps (category before, after) to attempts."""
+    """What a rule would have changed. `changes` maps (category before, after) to replies."""
 
     tried: int
     changes: Mapping[tuple[str, str], int]
-    faults: Sequence[str]
+    faults: Sequence[Fault]
 
     @property
     def changed(self) -> int:
         return sum(self.changes.values())
-
-
-def sample_of(attempt: Attempt) -> dict[str, str]:
-    """A reply as a rule keeps it: code and text, where it came and from whom."""
-    sample = {"reply": f"{attempt.code} {attempt.text}", "phase": attempt.phase or "rcpt"}
-    return sample | ({"mx": attempt.mx_host} if attempt.mx_host else {})
 
 
 def rule_of(table: Mapping[str, Any]) -> Rule:
@@ -58,7 +52,7 @@ def rule_of(table: Mapping[str, Any]) -> Rule:
 
 
 def trial(table: Mapping[str, Any], *, now: datetime, history: timedelta = HISTORY) -> Trial:
-    """Hold a rule against the failed attempts of that time and the samples of all others.
+    """Hold a rule against the failures of that time and the samples of all others.
 
     Changes nothing. Raises wire.replies.RuleRefused.
     """
@@ -66,19 +60,20 @@ def trial(table: Mapping[str, Any], *, now: datetime, history: timedelta = HISTO
     before = replies.shipped().with_own(verdicts.own_rules())
     after = before.with_own([rule, *before.own])
     changes: Counter[tuple[str, str]] = Counter()
-    rows = _history(since=now - history)
-    for row in rows:
-        was, becomes = (verdict_inbox.classified(row, book) for book in (before, after))
+    replies_then = _history(since=now - history)
+    for heard in replies_then:
+        was, becomes = (verdict_heard.classified(heard, book) for book in (before, after))
         if was != becomes:
             changes[was, becomes] += 1
-    return Trial(len(rows), dict(changes.most_common()), replies.faults_of(rule, before))
+    return Trial(len(replies_then), dict(changes.most_common()), replies.faults_of(rule, before))
 
 
-def _history(*, since: datetime) -> list[Attempt]:
-    rows = Attempt.objects.filter(id__gte=floor_of(since), at__gte=since, code__isnull=False)
-    failed = rows.exclude(verdict=AttemptVerdict.ACCEPTED)
-    wanted = ("phase", "code", "enhanced", "text", "mx_host")
-    return list(failed.only(*wanted).order_by("-id")[:MOST])
+def _history(*, since: datetime) -> list[Heard]:
+    failed = verdict_heard.attempts(since=since).exclude(verdict=AttemptVerdict.ACCEPTED)
+    return [
+        *map(verdict_heard.of_attempt, failed[:MOST]),
+        *map(verdict_heard.of_report, verdict_heard.reports(since=since)[:MOST]),
+    ]
 
 
 @transaction.atomic
@@ -96,12 +91,8 @@ def adopt(
     Raises wire.replies.RuleRefused, NameTaken, or Conflicts unless they are wanted.
     """
     rule = rule_of(table)
-    if OwnRule.objects.filter(name=name, withdrawn_at=None).exists():
-        raise NameTaken(name)
     faults = replies.faults_of(rule, replies.shipped().with_own(verdicts.own_rules()))
-    if faults and not despite_conflicts:
-        raise Conflicts(faults)
-    row = OwnRule.objects.create(
+    row = _insert(
         name=name,
         category=rule.category,
         table=dict(table),
@@ -109,9 +100,20 @@ def adopt(
         created_by=audit.person_of(by),
         created_at=now,
     )
+    if faults and not despite_conflicts:
+        raise Conflicts(faults)  # and takes the row back
     _audit(row, "rule.add", by, now, why)
     transaction.on_commit(live.announce)
     return row
+
+
+def _insert(*, name: str, **columns: Any) -> OwnRule:
+    """The database knows whether the name is taken: two may come at once. Raises NameTaken."""
+    try:
+        with transaction.atomic():
+            return OwnRule.objects.create(name=name, **columns)
+    except IntegrityError:
+        raise NameTaken(name) from None
 
 
 @transaction.atomic

@@ -1,11 +1,13 @@
 """What an outcome means, by the shipped rules and the operators' own ones before them.
 
 The rules are read when a worker looks at its routes anew (delivery.known), so that judging asks the
-database nothing: it happens in the event loop.
+database nothing: it happens in the event loop. Who reads reports reads them each time.
 """
 
 import logging
 from collections.abc import Iterable, Iterator
+
+from django.db.models import QuerySet
 
 from delivery.models import OwnRule
 from wire import replies
@@ -16,9 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class _Shelf:
-    """Where a process keeps its rules. One assignment changes them: threads need no lock."""
+    """Where a process keeps its rules, and of which rows. Threads need no lock: at worst one of two
+    makes the same book again.
+    """
 
     book: Rulebook | None = None
+    ids: tuple[int, ...] = ()
 
 
 _SHELF = _Shelf()
@@ -30,14 +35,23 @@ def rulebook() -> Rulebook:
 
 
 def refresh() -> Rulebook:
-    """Read the operators' rules again: one short query."""
-    _SHELF.book = replies.shipped().with_own(own_rules())
+    """Read the operators' rules again: one short query. A saved rule never changes: the same rows
+    are the same book.
+    """
+    rows = list(_rows())
+    ids = tuple(row.pk for row in rows)
+    if _SHELF.book is None or _SHELF.ids != ids:
+        _SHELF.book, _SHELF.ids = replies.shipped().with_own(_readable(rows)), ids
     return _SHELF.book
 
 
 def own_rules() -> list[Rule]:
     """The operators' rules that hold, the newest first."""
-    return list(_readable(OwnRule.objects.filter(withdrawn_at=None).order_by("-id")))
+    return list(_readable(_rows()))
+
+
+def _rows() -> QuerySet[OwnRule]:
+    return OwnRule.objects.filter(withdrawn_at=None).order_by("-id")
 
 
 def _readable(rows: Iterable[OwnRule]) -> Iterator[Rule]:

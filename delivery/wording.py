@@ -67,7 +67,11 @@ REASONS: dict[str, Promise] = {
     "forged-message-id": _("It quotes a Message-ID that we did not sign"),
     "names-no-delivery": _("It names none of our messages"),
     "delivery-gone": _("The message it names is past retention"),
+    "opt-out-by-hand": _("An opt-out whose message is past retention: a person has to follow it"),
+    "opt-out-honoured": _("An opt-out that a person has followed"),
+    "ordinary-mail": _("Ordinary mail that reads like a report, and proves too little"),
     "another-recipient": _("It is about another recipient than the message was for"),
+    "named-otherwise": _("It names another address: ours forwards there, or is an alias for it"),
     "never-taken": _("No host ever took the message that it returns"),
     "ended-before": _("The delivery had ended otherwise before"),
     "repeated": _("The same was reported before: it counts once"),
@@ -134,8 +138,36 @@ VERBS: dict[str, Promise] = {
     "rule.add": _("Rule for replies added"),
     "rule.withdraw": _("Rule for replies withdrawn"),
     "threshold.change": _("Threshold changed"),
+    "report.honour": _("Opt-out followed by hand"),
+    "report.again": _("Report to be read again"),
     "finding.note": _("Rate above a threshold"),
     "finding.decide": _("Rate above a threshold: decided"),
+}
+
+# What speaks against a rule for replies (wire.rulebook.FaultKind).
+FAULTS: dict[str, Promise] = {
+    "no-sample": _("Give at least one reply that it is for."),
+    "own-sample": _("Its own sample “%(sample)s” does not match it."),
+    "takes-sample": _("It would take “%(sample)s” from the rule %(other)s."),
+}
+
+# Why words of a rule cannot be used (wire.reply_text.PhraseRefused).
+PHRASES: dict[str, Promise] = {
+    "number": _("Bare numbers are not looked at: use a regular expression for them."),
+    "no-word": _("There is no word that could be looked for: give at least one."),
+    "short-word": _("Directly before a * a word needs at least 5 letters."),
+}
+
+# Why an expression of a rule cannot be used (wire.reply_patterns.PatternRefused).
+PATTERNS: dict[str, Promise] = {
+    "invalid": _("The expression is not valid: %(detail)s."),
+    "not-offered": _(
+        "“%(part)s” is not offered: an expression here cannot look ahead or behind, or refer back."
+    ),
+    "too-large": _(
+        "The expression is too large: %(most)s characters and a few hundred repeated signs are the "
+        "most. Use words with * instead."
+    ),
 }
 
 # Whose doing a failure is (wire.verdicts.Party).
@@ -152,6 +184,8 @@ PARTIES: dict[str, Promise] = {
 # What a report carries that only we can have written.
 PROOFS: dict[str, Promise] = {
     "bounce-address": _("by its bounce address, which we signed"),
+    "unsubscribe-address": _("by its unsubscribe address, which we signed"),
+    "unsubscribe-link": _("by the token of its unsubscribe link, which we signed"),
     "message-id": _("by the Message-ID, which we signed"),
 }
 
@@ -165,6 +199,7 @@ ACTORS: dict[str, Promise] = {
     "thresholds": _("Hatobin (thresholds)"),
     "demo": _("Hatobin (demo)"),
     "manage.py platform": _("At the server: manage.py platform"),
+    "manage.py reread_reports": _("At the server: manage.py reread_reports"),
 }
 
 # Groups that are no company: the others are called by their names in every language.

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sandbox import store as stores
 from sandbox.certificates import FILE, Authority, Identity
 from sandbox.dns import NameServer, Zone
+from sandbox.dnsbl import Blocklists
 from sandbox.hosts import close, open_hosts
 from sandbox.late_bounces import Address, Returns
 from sandbox.policy_host import PREFIX, open_policy_host
@@ -178,6 +179,11 @@ class Sandbox:
         """One more DNS record, such as a DKIM key, from now on."""
         internet = self._open()
         self._loop.call_soon_threadsafe(internet.names.zone.add, record)
+
+    @property
+    def blocklists(self) -> Blocklists:
+        """What the box's blocklists hold, to be changed while they are asked."""
+        return self._open().names.zone.blocklists
 
     def send_bounces_to(self, address: Address | None) -> None:
         """Where late bounces go, from now on."""

@@ -11,6 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from sandbox.dnsbl import STANDARD_TESTS, FaultKind, ListFault
+from wire import dnsbl_names
+
 DEFAULT = Path(__file__).with_name("internet.toml")
 
 # "bounce": it is taken and kept, and returned with a report after some seconds.
@@ -103,6 +106,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocklist:
+    """A DNS blocklist: what it lists, and its test entries, each with its code."""
+
+    zone: str
+    entries: Mapping[str, str] = field(default_factory=dict)
+    tests: Mapping[str, str] = field(default_factory=lambda: STANDARD_TESTS)
+    fault: ListFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """`faults` are by lower-case A-label name; `domains` too. What is under a name in `signed` is
     answered as validated by DNSSEC.
@@ -113,6 +126,7 @@ class Scenario:
     records: tuple[Record, ...] = ()
     faults: Mapping[str, Fault] = field(default_factory=dict)
     signed: frozenset[str] = frozenset()
+    blocklists: tuple[Blocklist, ...] = ()
 
 
 def load(path: Path = DEFAULT) -> Scenario:
@@ -128,7 +142,7 @@ def load(path: Path = DEFAULT) -> Scenario:
 
 def parse(raw: Mapping[str, Any]) -> Scenario:
     """A scenario from the tables of a file; raises BadScenario, which names the entry."""
-    known = {"host", "domain", "record", "fault", "signed"}
+    known = {"host", "domain", "record", "fault", "signed", "blocklist"}
     _only(raw, known, "the file")
     hosts = tuple(_host(entry) for entry in raw.get("host", []))
     domains = [_domain(entry) for entry in raw.get("domain", [])]
@@ -138,6 +152,7 @@ def parse(raw: Mapping[str, Any]) -> Scenario:
         records=tuple(_record(entry) for entry in raw.get("record", [])),
         faults={_name(e.get("name"), "fault"): _fault(e) for e in raw.get("fault", [])},
         signed=frozenset(_name(name, "signed") for name in raw.get("signed", [])),
+        blocklists=tuple(_blocklist(entry) for entry in raw.get("blocklist", [])),
     )
     _check_names(scenario)
     return scenario
@@ -221,6 +236,25 @@ def _fault(entry: Mapping[str, Any]) -> Fault:
     _only(entry, {"name", "kind"}, where)
     fault: Fault = _one_of(entry.get("kind"), Fault, f"{where}: kind")
     return fault
+
+
+def _blocklist(entry: Mapping[str, Any]) -> Blocklist:
+    where = f"blocklist {entry.get('zone', '?')}"
+    _only(entry, set(Blocklist.__dataclass_fields__), where)
+    zone = _name(entry.get("zone"), where)
+    fault = _list_fault(entry["fault"], f"{where}: fault") if "fault" in entry else None
+    try:
+        for resource in (*entry.get("entries", {}), *entry.get("tests", {})):
+            dnsbl_names.target(resource)
+    except dnsbl_names.BadTarget as error:
+        raise BadScenario(f"{where}: {error}") from None
+    return Blocklist(**{**entry, "zone": zone, "fault": fault})
+
+
+def _list_fault(entry: Mapping[str, Any], where: str) -> ListFault:
+    _only(entry, set(ListFault.__dataclass_fields__), where)
+    _one_of(entry.get("kind"), FaultKind, f"{where}: kind")
+    return ListFault(**{**entry, "only": tuple(entry.get("only", ()))})
 
 
 def _only(entry: Mapping[str, Any], known: set[str], where: str) -> None:

@@ -21,7 +21,7 @@ import redis
 
 from config import embedded
 
-pytest_plugins = ["tests.support.cast"]
+pytest_plugins = ["tests.support.cast", "tests.support.keys"]
 
 SERVERS = pytest.StashKey[ExitStack]()
 

@@ -21,7 +21,9 @@ import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
+import dns.reversename
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.PTR import PTR
 from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
@@ -164,6 +166,13 @@ class Resolver:
         """AAAA and A records of a host name; CNAMEs are followed."""
         asked = _name(name)
         return NoSuchDomain() if asked is None else await self._addresses(asked)
+
+    async def names_of(self, address: str) -> TextAnswer:
+        """Names that PTR records give an IP address, lower case, without final dots."""
+        answer = await self._ask(dns.reversename.from_address(address), dns.rdatatype.PTR)
+        if not isinstance(answer, _Records):
+            return answer
+        return Texts(tuple(_text(r.target) for r in cast("tuple[PTR, ...]", answer.values)))
 
     async def tlsa(self, base: str, port: int) -> TlsaAnswer:
         """Validated TLSA records for a TCP port of a host (RFC 7672 2.2). Unknown is no "none"."""

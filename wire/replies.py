@@ -8,11 +8,11 @@ from wire.outcomes import Outcome, Phase, Reply
 from wire.outcomes import Verdict as Acceptance
 from wire.reply_rules import Rule, RuleRefused, read_rule
 from wire.reply_shapes import shape
-from wire.rulebook import Rulebook, faults_of, shipped
+from wire.rulebook import Fault, Rulebook, faults_of, shipped
 from wire.verdicts import CATEGORIES, OWN_REASONS, Party, Permanence, Verdict
 
 __all__ = [
-    "CATEGORIES", "Party", "Permanence", "Rule", "RuleRefused", "Rulebook", "Verdict",
+    "CATEGORIES", "Fault", "Party", "Permanence", "Rule", "RuleRefused", "Rulebook", "Verdict",
     "category", "classify", "faults_of", "judge", "read_rule", "shape", "shipped",
 ]  # fmt: skip
 

@@ -1,79 +1,111 @@
-"""Regular expressions of rules, kept to such as no text can make slow.
+"""Regular expressions of rules: Python's for those that we ship, RE2 for what operators write.
 
-Python's engine tries again for each way in which repeats can share a text. With at most one
-unbounded repeat, two bounded ones and none inside another, a text of 4 KB costs milliseconds.
+Python's engine may try again for each way in which parts of an expression can share a text, which
+one careless expression turns into hours. RE2 reads each text once (swtch.com/~rsc/regexp), and
+bounds what an expression may take up; so it offers no look-around and no back references.
 """
 
 import re
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
-LONGEST_REPEAT: Final = 80
-_BOUNDED: Final = re.compile(r"\{(\d*)(?:(,)(\d*))?\}")
+import re2
+
+LONGEST: Final = 500  # characters of an expression
+MEMORY: Final = 64 * 1024  # octets of one: each text is compared with all of it in the worst case
+_HUGE: Final = re.compile(r"\{(?:\d{1,4},)?\d{5}")  # RE2 would take it for plain signs
+_NOT_OFFERED: Final = re.compile(r"invalid perl operator: (.+)|invalid escape sequence: (\\[1-9])")
 
 
 class PatternRefused(ValueError):
-    """The expression is wrong, or could be slow; the words say where."""
+    """The expression cannot be used; the words, in English, say where.
+
+    `code` is one of: invalid, not-offered, too-large; `params` are its figures.
+    """
+
+    def __init__(self, code: str, sentence: str, **params: object) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.params = params
 
 
-def check_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile it, letters of either case alike. Raises PatternRefused."""
+class Pattern(Protocol):
+    """An expression that is ready to be looked for."""
+
+    @property
+    def pattern(self) -> str:
+        """As it was written."""
+
+    def search(self, text: str, /) -> object | None:
+        """Something unless it is not in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """One that needs no more than a look at each character, whatever the text."""
+
+    pattern: str
+    _compiled: Any
+
+    def search(self, text: str, /) -> object | None:
+        # Replies may carry octets that are not UTF-8 (surrogates); RE2 wants octets that are.
+        return self._compiled.search(text.encode("utf-8", "replace"))  # type: ignore[no-any-return]
+
+
+def compiled(pattern: str) -> Pattern:
+    """One of ours, which tests hold against hostile texts. Raises PatternRefused."""
     try:
-        compiled = re.compile(pattern, re.IGNORECASE)
+        return re.compile(pattern, re.IGNORECASE)
     except re.error as error:
-        raise PatternRefused(f"the expression “{pattern}” is not valid: {error}.") from error
-    unbounded, bounded = _repeats(pattern)
-    if unbounded > 1 or bounded > 2:
-        raise PatternRefused(
-            f"the expression “{pattern}” has {unbounded} unbounded and {bounded} bounded repeats:"
-            " one and two are the most. Use words with * instead."
-        )
-    return compiled
+        raise _invalid(pattern, str(error)) from error
 
 
-def _repeats(pattern: str) -> tuple[int, int]:
-    """How many unbounded and how many bounded ones. Raises PatternRefused when one is nested."""
-    unbounded = bounded = at = 0
-    groups: list[int] = []  # of each open group: how many repeats there were when it began
-    closed = -1  # the same of the group that has just been closed
-    while at < len(pattern):
-        sign = pattern[at]
-        step = _step(pattern, at)
-        if sign == "(":
-            groups.append(unbounded + bounded)
-        elif sign in "*+?{":
-            endless, repeats = _repeat(pattern, at)
-            if (endless or repeats) and 0 <= closed < unbounded + bounded:
-                raise PatternRefused(f"the expression “{pattern}” repeats a group with a repeat.")
-            unbounded, bounded = unbounded + endless, bounded + repeats
-        closed = groups.pop() if sign == ")" and groups else -1
-        if sign == "(" and pattern[at + 1 : at + 2] == "?":
-            step = 2  # the ? of (?: is no repeat
-        at += step
-    return unbounded, bounded
+def check_pattern(pattern: str) -> Pattern:
+    """Compile an operator's, letters of either case alike. Raises PatternRefused."""
+    if len(pattern) > LONGEST or _HUGE.search(pattern):
+        raise _too_large(pattern)
+    try:
+        return Linear(pattern, re2.compile(pattern.encode("utf-8", "replace"), _options()))
+    except re2.error as error:
+        raise _refused(pattern, _words(error)) from error
 
 
-def _step(pattern: str, at: int) -> int:
-    """Characters that belong together: an escape, a class, a repeat."""
-    if pattern[at] == "\\":
-        return 2
-    if pattern[at] == "[":
-        # A "]" that comes first is one of the class.
-        begin = at + 2 + (pattern[at + 1 : at + 2] == "^")
-        return max(1, pattern.find("]", begin) + 1 - at)
-    found = _BOUNDED.match(pattern, at)
-    return len(found[0]) if found else 1
+def _options() -> Any:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.never_capture = True  # whether it is there is all that is asked
+    options.max_mem = MEMORY
+    return options
 
 
-def _repeat(pattern: str, at: int) -> tuple[bool, bool]:
-    """Whether the sign repeats without an end, or up to a number."""
-    if pattern[at] in "*+":
-        return True, False
-    found = _BOUNDED.match(pattern, at)
+def _words(error: Exception) -> str:
+    said = error.args[0]
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+
+
+def _refused(pattern: str, said: str) -> PatternRefused:
+    if said.startswith("pattern too large"):
+        return _too_large(pattern)
+    found = _NOT_OFFERED.match(said)
     if found is None:
-        return False, False
-    if found[2] and not found[3]:
-        return True, False
-    most = int(found[3] or found[1] or 0)
-    if most > LONGEST_REPEAT:
-        raise PatternRefused(f"“{found[0]}” is more than {LONGEST_REPEAT} times.")
-    return False, most > 3  # a few digits cost nothing
+        return _invalid(pattern, said)
+    part = found[1] or found[2]
+    sentence = (
+        f"the expression “{pattern}” has “{part}”: look-ahead, look-behind and back references"
+        " are not offered, as they can be slow. Say it without them."
+    )
+    return PatternRefused("not-offered", sentence, part=part)
+
+
+def _invalid(pattern: str, said: str) -> PatternRefused:
+    sentence = f"the expression “{pattern}” is not valid: {said}."
+    return PatternRefused("invalid", sentence, detail=said)
+
+
+def _too_large(pattern: str) -> PatternRefused:
+    sentence = (
+        f"the expression “{pattern[:60]}” is too large: {LONGEST} characters and a few hundred"
+        " repeated signs are the most. Use words with * instead."
+    )
+    return PatternRefused("too-large", sentence, most=LONGEST)

@@ -5,7 +5,7 @@ import socket
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from wire.reply_text import KEY, Phrase, Seen, phrase
 from wire.verdicts import LISTINGS
@@ -21,46 +21,66 @@ _HOST: Final = r"(?=[a-z0-9.-]{4,253})(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}"
 _NAMED_HOST: Final = re.compile(rf"[\[(<]({_HOST})[\])>]", re.IGNORECASE)
 _ADDRESS_HOST: Final = re.compile(rf"@({_HOST})", re.IGNORECASE)
 _QUERY_HOST: Final = re.compile(rf"(?:domain|query)[/=: ]{{1,2}}({_HOST})", re.IGNORECASE)
-# "blocked using ZONE", "listed at ZONE": lists that nobody has told us of.
-_ZONE: Final = re.compile(
-    rf"(?:using|by|at|in|on|rbl|dnsbl)[ :(]{{1,2}}(?:https?://)?({_HOST})", re.IGNORECASE
-)
+# "blocked using ZONE", "listed at ZONE": lists that nobody has told us of. The words are sought
+# before the expression is tried: most texts have few of them.
+_BEFORE_ZONE: Final = ("using", "by", "at", "in", "on", "rbl", "dnsbl")
+_ZONE: Final = re.compile(rf"[ :(]{{1,2}}(?:https?://)?({_HOST})", re.IGNORECASE)
 _LAST: Final = 1_000_000
 _NO_LISTS: Final = ("outlook.com", "microsoft.com", "google.com")
 
 
-class Named(NamedTuple):
-    list: str
-    resource: str
-    lookup_url: str
-
-
-def named_in(category: str, seen: Seen, *, listed_at: str) -> Named:
-    """Empty texts for what the reply does not say. `listed_at` is the list if the rule knows it."""
+def named_in(category: str, seen: Seen, *, listed_at: str) -> tuple[str, str, str]:
+    """The list, the resource and the page to look it up; "" for what the reply does not say.
+    `listed_at` is the list if the rule knows it.
+    """
     text = seen.text
-    url = _URL.search(text) if "http" in text or "HTTP" in text else None
-    return Named(
+    return (
         listed_at or _known_list(seen) or (_zone_in(text) if category in LISTINGS else ""),
         _resource(category, text),
-        url[0].rstrip(".,;:)]") if url else "",
+        _url_in(text),
     )
 
 
+def names_public(seen: Seen) -> bool:
+    """Whether it names a list of lists.toml."""
+    return bool(_known_list(seen))
+
+
+def _url_in(text: str) -> str:
+    at = text.find("http")
+    if at < 0 and (at := text.find("HTTP")) < 0:
+        return ""
+    url = _URL.search(text, at)
+    return url[0].rstrip(".,;:)]") if url else ""
+
+
 def _known_list(seen: Seen) -> str:
-    index = _names()
+    index, keys = _names()
     plain, best, name = seen.plain, _LAST, ""
-    for key in seen.keys & index.keys():
+    for key in seen.keys & keys:
         for rank, part, more, known in index[key]:
-            if rank < best and part in plain and (more is None or more.goes_on_in(plain)):
+            if rank >= best:
+                break
+            if part in plain and (more is None or more.goes_on_in(plain)):
                 best, name = rank, known
     return name
 
 
 def _zone_in(text: str) -> str:
-    zone = _ZONE.search(text)
-    if zone is None or zone[1].lower().endswith(_NO_LISTS):
-        return ""
-    return zone[1].lower()
+    lower = text.lower()
+    zones = [found for word in _BEFORE_ZONE if (found := _zone_after(word, lower))]
+    zone = min(zones)[1] if zones else ""
+    return "" if zone.endswith(_NO_LISTS) else zone
+
+
+def _zone_after(word: str, text: str) -> tuple[int, str] | None:
+    """Where the first such word with a zone behind it is, and the zone."""
+    at = text.find(word)
+    while at >= 0:
+        if zone := _ZONE.match(text, at + len(word)):
+            return at, zone[1]
+        at = text.find(word, at + 1)
+    return None
 
 
 def _resource(category: str, text: str) -> str:
@@ -96,8 +116,10 @@ def _is_ip(text: str, family: socket.AddressFamily) -> bool:
 
 
 @cache
-def _names() -> dict[str, list[tuple[int, str, Phrase | None, str]]]:
-    """The lists' names by the first letters of one word of theirs, in the form of wire.rulebook."""
+def _names() -> tuple[dict[str, list[tuple[int, str, Phrase | None, str]]], frozenset[str]]:
+    """The lists' names by the first letters of one word of theirs, in the form of wire.rulebook;
+    and these letters.
+    """
     data = tomllib.loads(NAMES.read_text("utf-8"))
     index: dict[str, list[tuple[int, str, Phrase | None, str]]] = {}
     for rank, table in enumerate(data["list"]):
@@ -105,4 +127,4 @@ def _names() -> dict[str, list[tuple[int, str, Phrase | None, str]]]:
             more = words if len(words.parts) > 1 else None
             entry = (rank, words.parts[0], more, table["name"])
             index.setdefault(words.anchors[0][:KEY], []).append(entry)
-    return index
+    return index, frozenset(index)

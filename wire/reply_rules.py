@@ -4,19 +4,19 @@ docs/replies.md describes the form. Rules are values; wire.rulebook applies them
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from wire.outcomes import Phase, read_reply
-from wire.reply_patterns import PatternRefused, check_pattern
+from wire.reply_patterns import Pattern, check_pattern
 from wire.reply_text import KEY, Phrase, Seen, phrase
 from wire.verdicts import BLAMED, CATEGORIES, Party, Permanence
 
 _FIELDS: Final = frozenset(
     {
         "id", "category", "words", "regex", "unless", "phases", "codes", "enhanced", "mx",
-        "permanence", "blamed", "list", "source", "samples",
+        "permanence", "blamed", "list", "source", "samples", "above_listings",
     }
 )  # fmt: skip
 _CIRCUMSTANCES: Final = ("phases", "codes", "enhanced", "mx")
@@ -52,7 +52,7 @@ class Rule:
     blamed: Party
     permanence: Permanence | None
     words: tuple[Phrase, ...]
-    regex: re.Pattern[str] | None
+    regex: Pattern | None
     unless: tuple[Phrase, ...]
     phases: frozenset[Phase]
     codes: frozenset[int]
@@ -61,18 +61,23 @@ class Rule:
     list: str
     source: str
     samples: tuple[Sample, ...]
-    # Kept for speed: whether there are phases, codes, enhanced codes or hosts, and the keys
-    # (wire.reply_text) of which a text needs one to have a phrase of `unless`, where that is known.
+    # Whether it may blame the recipient in the words of a listing: only a public list overrules it.
+    above_listings: bool
+    # Kept for speed: whether there are phases, codes, enhanced codes or hosts; the keys
+    # (wire.reply_text) of which a text needs one to have a phrase of `unless`, where that is known;
+    # of each of these phrases the first part, and itself where it has more.
     is_conditional: bool
     unless_keys: frozenset[str]
+    unless_parts: tuple[tuple[str, Phrase | None], ...]
 
     def accepts(self, seen: Seen) -> bool:
         """Whether all but `words` holds."""
         if self.is_conditional and not self._accepts_circumstances(seen):
             return False
         if self.unless and not (self.unless_keys and self.unless_keys.isdisjoint(seen.keys)):
-            for words in self.unless:
-                if words.is_in(seen.plain):
+            plain = seen.plain
+            for part, more in self.unless_parts:
+                if part in plain and (more is None or more.goes_on_in(plain)):
                     return False
         return self.regex is None or self.regex.search(seen.text) is not None
 
@@ -93,8 +98,13 @@ class Rule:
         return "" in self.enhanced and enhanced.endswith(".0.0")  # says nothing (RFC 3463 3.1)
 
 
-def read_rule(data: Mapping[str, Any]) -> Rule:
-    """One rule from its table. Raises RuleRefused."""
+def read_rule(
+    data: Mapping[str, Any], *, to_pattern: Callable[[str], Pattern] = check_pattern
+) -> Rule:
+    """One rule from its table; what is not said to be ours has the expressions of operators.
+
+    Raises RuleRefused.
+    """
     name = str(data.get("id", "")).strip()
     if not name:
         raise RuleRefused("A rule has no id: give it a name, such as “acme-blocks-us”.")
@@ -110,7 +120,7 @@ def read_rule(data: Mapping[str, Any]) -> Rule:
             blamed=_blamed(name, data.get("blamed"), category),
             permanence=_permanence(name, data.get("permanence")),
             words=tuple(map(phrase, _texts(data.get("words")))),
-            regex=_regex(data.get("regex")),
+            regex=to_pattern(str(data["regex"])) if data.get("regex") else None,
             unless=unless,
             phases=frozenset(map(Phase, _texts(data.get("phases")))),
             codes=frozenset(map(_code, _texts(data.get("codes")))),
@@ -119,10 +129,12 @@ def read_rule(data: Mapping[str, Any]) -> Rule:
             list=str(data.get("list", "")),
             source=str(data.get("source", "")),
             samples=tuple(map(read_sample, data.get("samples", ()))),
+            above_listings=bool(data.get("above_listings", False)),
             is_conditional=any(data.get(field) for field in _CIRCUMSTANCES),
             unless_keys=_keys_of(unless),
+            unless_parts=tuple(words.beginning for words in unless),
         )
-    except (ValueError, PatternRefused) as error:
+    except ValueError as error:
         raise RuleRefused(f"{name}: {error}") from error
 
 
@@ -175,10 +187,6 @@ def _permanence(name: str, given: object) -> Permanence | None:
     if given is None:
         return None
     return Permanence(_choice(name, "permanence", given, frozenset(Permanence)))
-
-
-def _regex(given: object) -> re.Pattern[str] | None:
-    return None if not given else check_pattern(str(given))
 
 
 def _code(given: str) -> int:

@@ -5,6 +5,9 @@ The same form is given to the phrases of rules, so both sides always agree.
 
 import re
 import unicodedata
+from collections.abc import Callable
+from itertools import filterfalse, pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from wire.outcomes import Phase
@@ -15,6 +18,7 @@ LONGEST: Final = 4096
 GAP: Final = 80  # characters that a "*" of a phrase may stand for
 KEY: Final = 5  # letters of a word by which phrases are looked up
 
+_key: Final[Callable[[str], str]] = itemgetter(slice(KEY))
 # What an address says is not what the receiver says: <no.such.user@spam.example>.
 _ADDRESS: Final = re.compile(r"[^\s<>(),;:\"\[\]]{1,64}@[^\s<>(),;:\"\[\]]{1,255}")
 # Lower-case letters and digits stay, whatever else is ASCII becomes a space.
@@ -39,12 +43,15 @@ _ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)")
 
 
 class Seen(NamedTuple):
-    """One reply as the rules see it. `plain` is " word word word ", `keys` begins its words."""
+    """One reply as the rules see it: its `words`, `plain` as " word word word ", and the first
+    letters of each as `keys`.
+    """
 
     phase: Phase
     code: int | None
     enhanced: str
     text: str
+    words: list[str]
     plain: str
     keys: set[str]
     mx: str
@@ -60,12 +67,12 @@ def see(phase: Phase, code: int | None, enhanced: str, text: str, mx: str | None
     words = words_of(text)
     host = mx.lower().rstrip(".") if mx else ""
     plain = f" {' '.join(words)} "
-    return Seen(phase, code, enhanced, text, plain, {word[:KEY] for word in words}, host)
+    return Seen(phase, code, enhanced, text, words, plain, set(map(_key, words)), host)
 
 
 def _is_framed(text: str) -> bool:
     """Whether _FRAME is worth a try. A chain, not a loop: it is asked for every reply."""
-    if "]: " in text or "] said" in text or "] refused" in text:
+    if "]" in text and ("]: " in text or "] said" in text or "] refused" in text):
         return True
     return "reply to" in text or "remote mail" in text
 
@@ -78,7 +85,7 @@ def words_of(text: str) -> list[str]:
         text = text.encode("ascii").translate(_ASCII).decode("ascii")
     else:
         text = _without_accents(text.lower()).translate(_SEPARATORS)
-    return [word for word in text.split() if not word.isdigit()]
+    return list(filterfalse(str.isdigit, text.split()))
 
 
 def _without_accents(text: str) -> str:
@@ -102,6 +109,17 @@ class Phrase(NamedTuple):
 
     parts: tuple[str, ...]
     anchors: tuple[str, ...]
+
+    @property
+    def beginning(self) -> "tuple[str, Phrase | None]":
+        """Its first part, and itself if it has more."""
+        return self.parts[0], self if len(self.parts) > 1 else None
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Whole words that must stand next to each other."""
+        whole = [part.split() if part.endswith(" ") else part.split()[:-1] for part in self.parts]
+        return [pair for words in whole for pair in pairwise(words) if all(map(str.isascii, pair))]
 
     def is_in(self, plain: str) -> bool:
         """Bounded: each part is sought once after each place of the first."""
@@ -131,14 +149,23 @@ def _follow(plain: str, at: int, parts: list[str]) -> bool:
     return True
 
 
+class PhraseRefused(ValueError):
+    """Words that could never be found; in English. `code`: number, no-word or short-word."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
 def phrase(words: str) -> Phrase:
-    """Read "mailbox * full" or "greylist*". Raises ValueError for what could never be found."""
+    """Read "mailbox * full" or "greylist*". Raises PhraseRefused."""
     parts: list[str] = []
     anchors: list[str] = []
     run: list[str] = []
     for word in words.split():
         if word.isdigit():
-            raise ValueError(f"“{words}”: bare numbers are not looked at; use a regex for {word}.")
+            sentence = f"“{words}”: bare numbers are not looked at; use a regex for {word}."
+            raise PhraseRefused("number", sentence)
         stem = words_of(word.rstrip("*"))
         run += stem
         anchors += [one for one in stem if not word.endswith("*") or len(one) >= KEY]
@@ -147,10 +174,12 @@ def phrase(words: str) -> Phrase:
             run = []
     parts += _part(run, goes_on=False)
     if not parts:
-        raise ValueError(f"“{words}” has no word that could be looked for: give at least one.")
+        sentence = f"“{words}” has no word that could be looked for: give at least one."
+        raise PhraseRefused("no-word", sentence)
     found = Phrase(tuple(parts), tuple(word for word in anchors if word.isascii()))
     if not found.anchors and all(part.isascii() for part in parts):
-        raise ValueError(f"“{words}”: before a * a word needs at least {KEY} letters.")
+        sentence = f"“{words}”: before a * a word needs at least {KEY} letters."
+        raise PhraseRefused("short-word", sentence)
     return found
 
 

@@ -2,7 +2,8 @@
 
 One protocol object per connection, no tasks: it must be faster than what it measures. It counts
 messages, and remembers Message-IDs when asked to, so that duplicates can be told. It can leave in
-the middle: `drop` of all messages are dropped, unanswered, right after their end.
+the middle: `drop` of all messages are dropped, unanswered, right after their end. It can refuse
+recipients, depending on who asks.
 """
 
 import asyncio
@@ -35,6 +36,8 @@ class Ledger:
     # Told of each change: the client's address, how many connections it has open now.
     opened: Callable[[str, int], None] | None = None
     open: Counter[str] = field(default_factory=Counter)
+    # Asked at each RCPT, with the client's address: the reply that refuses, without its line end.
+    refuses: Callable[[str], bytes] | None = None
 
 
 class Connection(asyncio.Protocol):
@@ -47,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer = ""
         self._recipient = b""
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast, for uvloop's transports are not derived from asyncio's.
@@ -78,6 +82,8 @@ class Connection(asyncio.Protocol):
         if verb == b"RCPT" and self._ledger.taken is not None:
             self._recipient = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
+        if self._refuse(verb):
+            return True
         if verb == b"DATA":
             self._in_data = True
             # The search for the end begins with the line end of DATA: a message may be empty.
@@ -92,6 +98,19 @@ class Connection(asyncio.Protocol):
         else:
             self._write(b"250 ok\r\n")
         return True
+
+    def _refuse(self, verb: bytes) -> bool:
+        """A refused recipient, and the DATA that a pipelining client sent behind it."""
+        if verb == b"RCPT" and self._ledger.refuses is not None:
+            reply = self._ledger.refuses(self._peer)
+            self._is_refused = bool(reply)
+            if reply:
+                self._write(reply + b"\r\n")
+                return True
+        if verb == b"DATA" and self._is_refused:
+            self._write(b"503 5.5.1 no valid recipients\r\n")
+            return True
+        return False
 
     def _message(self) -> bool:
         end = self._buffer.find(_END)

@@ -180,7 +180,7 @@ class Policies:
         ):
             return known
         try:
-            policy = read_policy(await self._file(domain), id=found)
+            policy = read_policy(await download(domain, self._terms), id=found)
         except (NotFetched, BadPolicy, OSError):  # OSError: no file of authorities
             return known
         kept = Kept(policy, self._clock() + max(policy.max_age, SHORTEST_AGE))
@@ -192,30 +192,33 @@ class Policies:
         """Past half of its time a policy is fetched anew, so that it does not lapse in between."""
         return kept.until - self._clock() > kept.policy.max_age / 2
 
-    async def _file(self, domain: str) -> str:
-        host, terms = f"mta-sts.{domain}", self._terms
-        answer = await terms.resolver.addresses(host)
-        if not isinstance(answer, Addresses) or not answer.values:
-            raise NotFetched(f"{host} has no address")
-        page = await self._page(host, answer.values)
-        if page.media_type != "text/plain":
-            raise NotFetched(f"{host}: {page.media_type}, where only text/plain counts")
-        return page.body.decode("utf-8", "replace")
 
-    async def _page(self, host: str, addresses: tuple[str, ...]) -> Page:
-        """From the first of two addresses that has it, of both IP versions where possible."""
-        terms, why = self._terms, NotFetched(host)
-        for address in (addresses[0], *addresses[:0:-1])[:2]:
-            try:
-                return await fetch(
-                    host,
-                    PATH,
-                    address=address,
-                    port=terms.port,
-                    context=terms.context(),
-                    seconds=terms.seconds,
-                    loopback_only=terms.loopback_only,
-                )
-            except NotFetched as error:
-                why = error
-        raise why
+async def download(domain: str, terms: Terms) -> str:
+    """The text of a domain's policy file; NotFetched says why there is none."""
+    host = f"mta-sts.{domain}"
+    answer = await terms.resolver.addresses(host)
+    if not isinstance(answer, Addresses) or not answer.values:
+        raise NotFetched(f"{host} has no address")
+    page = await _page(host, answer.values, terms)
+    if page.media_type != "text/plain":
+        raise NotFetched(f"{host}: {page.media_type}, where only text/plain counts")
+    return page.body.decode("utf-8", "replace")
+
+
+async def _page(host: str, addresses: tuple[str, ...], terms: Terms) -> Page:
+    """From the first of two addresses that has it, of both IP versions where possible."""
+    why = NotFetched(host)
+    for address in (addresses[0], *addresses[:0:-1])[:2]:
+        try:
+            return await fetch(
+                host,
+                PATH,
+                address=address,
+                port=terms.port,
+                context=terms.context(),
+                seconds=terms.seconds,
+                loopback_only=terms.loopback_only,
+            )
+        except NotFetched as error:
+            why = error
+    raise why

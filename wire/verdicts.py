@@ -1,8 +1,7 @@
 """The vocabulary of verdicts: what a reply can mean, and whom it blames. Values only."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Party(StrEnum):
@@ -23,8 +22,7 @@ class Permanence(StrEnum):
     unknown = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one reply means.
 
     `category` is one of CATEGORIES (or, for a failure without a reply, our own reason for it).

@@ -82,7 +82,7 @@ class FindingState(models.TextChoices):
     APPLIED = "applied", _("applied")  # the customer's standing was moved
     DISMISSED = "dismissed", _("dismissed")  # by a person; counting begins anew from there
     REVERSED = "reversed", _("taken back")  # the standing was put back; counting begins anew
-    OVER = "over", _("over")  # the rate fell again, or a graver one took its place
+    OVER = "over", _("over")  # the rate fell, a graver one took its place, or see `Finding.why`
 
     @property
     def is_open(self) -> bool:
@@ -106,6 +106,7 @@ class Finding(models.Model):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # Whoever decided; of one that is over: whoever moved the standing back, else empty.
     why = models.TextField(blank=True)
 
     class Meta:

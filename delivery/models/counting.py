@@ -79,7 +79,10 @@ class Reversal(models.Model):
 
 
 class Strike(models.Model):
-    """One failure that was the address's own. Open until a success or a reversal ends it."""
+    """One failure that was the address's own, or one complaint from it.
+
+    Open until a reversal ends it, or a success; a success does not end a complaint.
+    """
 
     customer = unbound(Customer)
     key = models.TextField(db_collation="C")
@@ -88,6 +91,8 @@ class Strike(models.Model):
     attempt_id = models.BigIntegerField(null=True)
     report_id = models.BigIntegerField(null=True)
     at = models.DateTimeField()
+    state = models.TextField()  # what it was counted as: the delivery's then, or a complaint
+    is_after_data = models.BooleanField(default=False, db_default=False)
     decayed_at = models.DateTimeField(null=True)
     decayed_by = models.BigIntegerField(null=True)  # the attempt that was accepted
     reversal = models.ForeignKey(
@@ -117,6 +122,10 @@ class Strike(models.Model):
             models.CheckConstraint(
                 condition=Q(attempt_id__isnull=False) | Q(report_id__isnull=False),
                 name="strike_has_a_cause",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["refused", "expired", "bounced", "complaint"]),
+                name="strike_state_known",
             ),
         ]
 

@@ -1,11 +1,17 @@
 """`{{ delivery.reason|reason_words }}`: codes in the reader's language."""
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.formats import number_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
+from compliance import thresholds
 from compliance.models import StandingState
 from delivery import wording
 from delivery.models import Delivery, Destination, IpState, PoolState, ReportKind, ReportState
 from delivery.states import DeliveryState, MailingState
+from wire.replies import Fault
 
 register = template.Library()
 
@@ -45,6 +51,26 @@ def proof_words(code: str) -> str:
 @register.filter
 def party_words(code: str) -> str:
     return wording.words_for(code, wording.PARTIES)
+
+
+@register.filter
+def fault_words(fault: Fault) -> str:
+    words = str(wording.FAULTS[fault.kind])
+    return words % {"sample": fault.sample, "other": fault.other}
+
+
+@register.filter
+def why_words(why: str) -> str:
+    """A reason: what a person wrote, or what the software measured."""
+    found = thresholds.read_why(why)
+    if found is None:
+        return why
+    return _("%(measure)s: %(rate)s%% (%(bad)s of %(total)s)") % {
+        "measure": capfirst(found.measure.label),
+        "rate": number_format(100 * found.rate, 2),
+        "bad": intcomma(found.bad),
+        "total": intcomma(found.total),
+    }
 
 
 @register.filter

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
@@ -66,7 +67,7 @@ def pool(request: HttpRequest, pool_id: int) -> HttpResponse:
         "ips": _ip_lines(ips, timezone.now()),
         "assignments": found.assignments.select_related("customer").order_by("customer__name"),
         "dkim": [_record(key) for key in found.domain.dkim_keys.order_by("selector")],
-        "tls": tls_setup.setup(found.domain),
+        "tls": tls_setup.setup(found.domain, mx=settings.INTAKE_NAME),
         "history": AuditEntry.objects.filter(subject__in=subjects).order_by("-at", "-id")[:30],
         "form": ReasonForm(),
     }

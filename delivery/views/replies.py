@@ -13,15 +13,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from customers.access import operating_only, operators_only, person_of
 from customers.models import Person
-from delivery import consequences_policy, verdict_inbox, verdict_rules, verdicts
+from delivery import consequences_policy, verdict_heard, verdict_inbox, verdict_rules, verdicts
 from delivery.consequence_forms import FiguresForm, RuleForm
 from delivery.consequences_policy import Figures
 from delivery.consequences_table import TABLE, Consequence
 from delivery.forms import ReasonForm
-from delivery.models import Attempt, OwnRule
+from delivery.models import Attempt, OwnRule, Report
+from delivery.verdict_heard import Heard
 from delivery.verdict_rules import Trial
 from wire import replies
-from wire.replies import RuleRefused
 from wire.verdicts import BLAMED, OWN_REASONS, Party
 
 LOOKED_BACK: Final = timedelta(days=7)
@@ -61,27 +61,36 @@ def reply_inbox(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @operating_only
 def rule_new(request: HttpRequest, attempt_id: int) -> HttpResponse:
-    """A rule for the reply of one attempt: tried first, saved by a second press."""
-    attempt = get_object_or_404(Attempt, pk=attempt_id, code__isnull=False)
+    """A rule for the reply of one attempt."""
+    found = get_object_or_404(Attempt, pk=attempt_id, code__isnull=False)
+    return _rule(request, verdict_heard.of_attempt(found))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@operating_only
+def rule_new_of_report(request: HttpRequest, report_id: int) -> HttpResponse:
+    """A rule for the reply that a report quotes."""
+    found = get_object_or_404(Report.objects.defer("raw").exclude(diagnostic=""), pk=report_id)
+    return _rule(request, verdict_heard.of_report(found))
+
+
+def _rule(request: HttpRequest, heard: Heard) -> HttpResponse:
+    """Tried first, saved by a second press."""
     if request.method != "POST":
-        form = RuleForm(initial={"words": verdict_inbox.suggestion(replies.shape(attempt.text))})
-        return _rule_page(request, attempt, form)
+        form = RuleForm(initial={"words": verdict_inbox.suggestion(replies.shape(heard.text))})
+        return _rule_page(request, heard, form)
     form = RuleForm(request.POST)
     if not form.is_valid():
-        return _rule_page(request, attempt, form, status=400)
-    try:
-        trial = _tried_or_saved(request, attempt, form)
-    except RuleRefused as error:
-        form.add_error(None, str(error))
-        return _rule_page(request, attempt, form, status=400)
+        return _rule_page(request, heard, form, status=400)
+    trial = _tried_or_saved(request, heard, form)
     if trial is None and not form.errors:
         return redirect("reply_inbox")
-    return _rule_page(request, attempt, form, trial=trial, status=400 if form.errors else 200)
+    return _rule_page(request, heard, form, trial=trial, status=400 if form.errors else 200)
 
 
-def _tried_or_saved(request: HttpRequest, attempt: Attempt, form: RuleForm) -> Trial | None:
+def _tried_or_saved(request: HttpRequest, heard: Heard, form: RuleForm) -> Trial | None:
     """None when it was saved. Conflicts are shown as by a trial."""
-    table = form.table(verdict_rules.sample_of(attempt))
+    table = form.table(verdict_heard.sample_of(heard))
     now = timezone.now()
     if "save" not in request.POST:
         return verdict_rules.trial(table, now=now)
@@ -107,14 +116,14 @@ def _tried_or_saved(request: HttpRequest, attempt: Attempt, form: RuleForm) -> T
 
 def _rule_page(
     request: HttpRequest,
-    attempt: Attempt,
+    heard: Heard,
     form: RuleForm,
     *,
     trial: Trial | None = None,
     status: int = 200,
 ) -> HttpResponse:
     changes = [(*pair, n) for pair, n in trial.changes.items()] if trial else []
-    context = {"attempt": attempt, "form": form, "trial": trial, "changes": changes}
+    context = {"heard": heard, "form": form, "trial": trial, "changes": changes}
     return render(request, "delivery/rule_new.html", context, status=status)
 
 

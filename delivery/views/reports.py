@@ -1,15 +1,17 @@
 """Reports that came in: what was not matched and why, each with its mail. For operators."""
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
 
-from customers.access import operators_only
-from delivery import reports_found
-from delivery.models import Report, ReportKind, ReportState
+from customers.access import operating_only, operators_only, person_of
+from delivery import reports_again, reports_by_hand, reports_found
+from delivery.models import Delivery, Report, ReportKind, ReportState
 from delivery.views.recipients import LARGEST_ID, PER_PAGE, number_in
 
 
@@ -45,6 +47,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "tallies": reports_found.tallies(now=timezone.now()),
+        "has_failed": Report.objects.filter(state=ReportState.FAILED).exists(),
         "kinds": ReportKind.choices,
         "rows": rows[:PER_PAGE],
         "next_id": rows[PER_PAGE - 1].pk if len(rows) > PER_PAGE else None,
@@ -59,8 +62,14 @@ def report(request: HttpRequest, report_id: int) -> HttpResponse:
     raw = reports_found.raw_of(found)
     context = {
         "report": found,
+        "delivery": Delivery.objects.filter(pk=found.delivery_id or 0).only("address").first(),
         "raw": reports_found.shown(raw),
         "is_cut": len(raw) > reports_found.SHOWN,
+        "has_failed": found.state == ReportState.FAILED,
+        "is_by_hand": found.reason == reports_by_hand.BY_HAND,
+        "knowing": reports_by_hand.who_knows(found)
+        if found.reason == reports_by_hand.BY_HAND
+        else [],
     }
     return render(request, "delivery/report_detail.html", context)
 
@@ -73,3 +82,37 @@ def report_raw(request: HttpRequest, report_id: int) -> HttpResponse:
     response = HttpResponse(raw, content_type="application/octet-stream")
     response.headers["Content-Disposition"] = f'attachment; filename="report-{report_id}.eml"'
     return response
+
+
+@require_POST
+@operating_only
+def reports_reread(request: HttpRequest) -> HttpResponse:
+    """All that have failed."""
+    count = len(reports_again.read_again(by=person_of(request), now=timezone.now()))
+    told = ngettext(
+        "%(n)s report will be read again.", "%(n)s reports will be read again.", count
+    ) % {"n": count}
+    messages.success(request, told)
+    return redirect("report_list")
+
+
+@require_POST
+@operating_only
+def report_reread(request: HttpRequest, report_id: int) -> HttpResponse:
+    """One; nothing happens to one that has not failed."""
+    get_object_or_404(Report, pk=report_id)
+    if reports_again.read_again(only=[report_id], by=person_of(request), now=timezone.now()):
+        messages.success(request, _("It will be read again in a moment."))
+    return redirect("report", report_id)
+
+
+@require_POST
+@operating_only
+def report_honour(request: HttpRequest, report_id: int) -> HttpResponse:
+    """End the mail that an opt-out may have meant which names nobody any more."""
+    get_object_or_404(Report, pk=report_id)
+    done = reports_by_hand.honour(report_id=report_id, by=person_of(request), now=timezone.now())
+    if done:
+        names = ", ".join(customer.name for customer in done)
+        messages.success(request, _("Ended: the mail of %(names)s to it.") % {"names": names})
+    return redirect("report", report_id)

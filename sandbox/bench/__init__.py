@@ -9,6 +9,8 @@ from typing import Final
 BENCHES: Final = {
     "classify": "sandbox.bench.classify",
     "delivery": "sandbox.bench.delivery",
+    "detect": "sandbox.bench.detect",
+    "dnsbl": "sandbox.bench.dnsbl",
     "fairness": "sandbox.bench.fairness",
     "import": "sandbox.bench.contact_import",
     "intake": "sandbox.bench.intake",

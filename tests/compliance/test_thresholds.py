@@ -7,7 +7,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from compliance import standings, threshold_findings, thresholds
-from compliance.models import Finding, Level, Measure, Mode, Threshold
+from compliance.models import Finding, Level, Measure, Mode, StandingState, Threshold
 from compliance.thresholds import DEFAULTS, Figures, Limits
 from customers.models import AuditEntry, Customer
 
@@ -82,7 +82,7 @@ def test_a_graver_level_takes_the_place_of_the_lesser(botan: Customer) -> None:
         "over", "over", "applied"
     ]  # fmt: skip
     entry = AuditEntry.objects.filter(verb="standing.move").latest("id")
-    assert (entry.by, entry.why) == ("thresholds", "unknown-users 15.00% (150 / 1000)")
+    assert (entry.by, entry.why) == ("thresholds", "rate-above-threshold unknown-users 150/1000")
 
 
 def test_what_was_applied_stays_until_a_person_takes_it_back(botan: Customer) -> None:
@@ -141,6 +141,43 @@ def test_only_what_is_open_is_decided(botan: Customer) -> None:
     assert standing(botan) == "suspended"
 
 
+def test_a_standing_that_was_put_back_by_hand_ends_its_finding_and_is_forgiven(
+    botan: Customer,
+) -> None:
+    note(botan, 150)
+    put_back_at = timezone.now()
+    standings.move(
+        customer=botan, to=StandingState.WATCH, why="we talked", by="root", now=put_back_at
+    )
+    assert not note(botan, 150)  # figures from before
+    assert (state(), standing(botan)) == (("quarantine", "over"), "watch")
+    assert Finding.objects.get().why == "we talked"
+    assert threshold_findings.forgiven_until() == {(botan.pk, "unknown-users"): put_back_at}
+    assert note(botan, 180)
+    assert (state(), standing(botan)) == (("quarantine", "applied"), "quarantined")
+
+
+def test_taking_back_what_was_put_back_already_only_ends_the_finding(botan: Customer) -> None:
+    note(botan, 150)
+    now = timezone.now()
+    standings.move(customer=botan, to=StandingState.NORMAL, why="", by="root", now=now)
+    found = Finding.objects.get()
+    assert not threshold_findings.reverse(finding=found, why="x", by="test", now=timezone.now())
+    assert (state(), standing(botan)) == (("quarantine", "over"), "normal")
+    assert threshold_findings.forgiven_until() == {(botan.pk, "unknown-users"): now}
+    with pytest.raises(threshold_findings.NotDecidable):
+        threshold_findings.reverse(finding=found, why="x", by="test", now=timezone.now())
+
+
+def test_a_finding_that_ended_by_itself_forgives_nothing(botan: Customer) -> None:
+    for bad in (30, 1, 60, 150):
+        note(botan, bad)
+    assert list(Finding.objects.order_by("id").values_list("state", flat=True)) == [
+        "over", "over", "applied"
+    ]  # fmt: skip
+    assert threshold_findings.forgiven_until() == {}
+
+
 def test_a_customers_own_thresholds_go_before_those_of_all(
     asagao: Customer, botan: Customer
 ) -> None:
@@ -170,3 +207,16 @@ def test_thresholds_out_of_order_cannot_be_stored() -> None:
 def test_a_window_is_a_time(now: datetime) -> None:
     assert UNKNOWN.window == timedelta(hours=24)
     assert Figures(0, 0, now).rate == Finding().rate == 0.0
+
+
+@pytest.mark.parametrize(
+    "why", ["", "seen today", "rate-above-threshold whim 1/2", "rate-above-threshold complaints 1"]
+)
+def test_a_persons_reason_is_no_measured_one(why: str) -> None:
+    assert thresholds.read_why(why) is None
+
+
+def test_a_measured_reason_is_read_as_it_was_written() -> None:
+    why = thresholds.Measured(Measure.COMPLAINTS, 12, 4000)
+    assert thresholds.read_why(str(why)) == why
+    assert why.rate == pytest.approx(0.003)

@@ -70,6 +70,7 @@ def test_ctrl_c_stops_web_workers_beat_and_the_servers(var):
             "celery",
             "beat",
             "intake",
+            "manage.py watch",
             "keeper",
             "postgres",
             "valkey-server",

@@ -1,27 +1,27 @@
-"""Suppressions: several reasons for one address, lifting them, files in and out."""
+"""Suppressions: several reasons for one address, how long they hold, lifting them."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
-from customers import suppression_files, suppressions
+from customers import suppression_causes, suppressions
 from customers.models import AuditEntry, Customer, Person, Suppression, SuppressionReason
-from customers.suppression_files import Imported, ImportRefused
-from customers.suppressions import Cause, LiftRefused
+from customers.suppression_batches import Entry, add_all
+from customers.suppression_causes import Cause
+from customers.suppressions import Added, ExpiryRefused, LiftRefused
 from tests.support.platform import make_list
 
 KEY = "hanako@r.example"
 WISHES = [SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT]
 
 
-def add(customer: Customer | None, reason: str = "manual", key: str = KEY, **more: Any) -> bool:
+def add(customer: Customer | None, reason: str = "manual", key: str = KEY, **more: Any) -> Added:
     return suppressions.add(
         customer_id=customer.pk if customer else None, key=key, reason=SuppressionReason(reason),
-        evidence={}, by="test", now=timezone.now(), **more,
+        evidence={}, now=timezone.now(), **{"by": "test", **more},
     )  # fmt: skip
 
 
@@ -39,10 +39,10 @@ def told(customer: Customer, **more: Any) -> str | None:
 def test_lifting_one_reason_leaves_the_others(botan: Customer) -> None:
     add(botan, "unknown-user")
     add(botan, "unsubscribed")
-    assert not add(botan, "unknown-user")
+    assert add(botan, "unknown-user") is Added.KNOWN
     lift("test", reason="unknown-user")
     assert told(botan) == "unsubscribed"
-    assert add(botan, "unknown-user")
+    assert add(botan, "unknown-user") is Added.NEW
     assert Suppression.objects.filter(reason="unknown-user").count() == 2
 
 
@@ -60,7 +60,7 @@ def test_what_holds_for_everyone_holds_for_each_and_only_for_as_long(
     assert told(asagao) == told(botan) == "manual"
     Suppression.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert told(asagao) is None
-    assert add(None)
+    assert add(None) is Added.NEW
     old = Suppression.objects.earliest("id")
     assert (old.lifted_at, old.lifted_cause) == (old.expires_at, "expiry")
 
@@ -117,109 +117,83 @@ def test_causes_are_added_once_with_their_evidence(botan: Customer) -> None:
     )
     everyone = Cause(None, KEY, SuppressionReason.COMPLAINT, report_id=9)
     now = timezone.now()
-    assert suppressions.add_caused([cause, cause, everyone], now=now) == 2
-    assert suppressions.add_caused([cause], now=now) == suppressions.add_caused([], now=now) == 0
+    assert suppression_causes.add_caused([cause, cause, everyone], now=now) == 2
+    assert suppression_causes.add_caused([cause], now=now) == 0
+    assert suppression_causes.add_caused([], now=now) == 0
     row = Suppression.objects.get(customer=botan)
     assert (row.attempt_id, row.evidence) == (7, {"delivery": 5})
+
+
+def lasts_until(**which: Any) -> datetime | None:
+    return Suppression.objects.get(**which).expires_at
+
+
+def test_of_two_blocks_in_one_batch_or_from_two_causes_too(botan: Customer) -> None:
+    now = timezone.now()
+    soon, late = now + timedelta(hours=1), now + timedelta(hours=2)
+    by_hand = SuppressionReason.MANUAL
+    entries = [Entry(KEY, by_hand, "first", soon), Entry(KEY, by_hand, "second", late)]
+    taken = add_all(customer_id=botan.pk, entries=entries, by="test", now=now)
+    assert [(one.is_new, one.suppression.expires_at) for one in taken] == [
+        (True, late), (False, late)
+    ]  # fmt: skip
+    [again] = add_all(customer_id=botan.pk, entries=[Entry(KEY, by_hand)], by="test", now=now)
+    assert (again.is_new, again.suppression.expires_at) == (False, None)
+    full = SuppressionReason.MAILBOX_FULL
+    causes = [Cause(botan.pk, KEY, full, attempt_id=7, expires_at=at) for at in (soon, late)]
+    assert suppression_causes.add_caused(causes[:1], now=now) == 1
+    assert suppression_causes.add_caused(causes[1:], now=now) == 0
+    assert lasts_until(reason=full) == late
+
+
+@pytest.mark.parametrize("reason", WISHES)
+def test_what_the_recipient_asked_for_does_not_end_by_itself(
+    botan: Customer, reason: SuppressionReason
+) -> None:
+    until = timezone.now() + timedelta(days=1)
+    with translation.override("en"), pytest.raises(ExpiryRefused, match="does not end by itself"):
+        add(botan, reason, expires_at=until)
+    entries = [Entry(KEY, reason, "", until)]
+    with pytest.raises(ExpiryRefused):
+        add_all(customer_id=botan.pk, entries=entries, by="test", now=timezone.now())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Suppression.objects.create(key=KEY, reason=reason, expires_at=until)
+    assert not Suppression.objects.exists()
+
+
+def test_what_is_past_cannot_be_the_end_of_a_block(botan: Customer) -> None:
+    with translation.override("en"), pytest.raises(ExpiryRefused, match="time is past"):
+        add(botan, expires_at=timezone.now() - timedelta(seconds=1))
+    assert not Suppression.objects.exists()
+
+
+def test_what_an_operator_blocked_by_hand_only_operators_lift(
+    asagao: Customer, ada: Person, root: Person
+) -> None:
+    add(asagao, by=root)
+    with translation.override("en"), pytest.raises(LiftRefused, match="by an operator") as refused:
+        lift(ada, key=KEY)
+    assert refused.value.code == "operators-only"
+    lift(root, key=KEY)
+    add(asagao, by=ada)
+    lift(ada, lifted_at=None)
+    add(asagao, "unknown-user", by=root)
+    lift(ada, lifted_at=None)
+    assert told(asagao) is None
+
+
+def test_a_customers_own_block_becomes_the_operators_when_they_block_it_too(
+    asagao: Customer, ada: Person, root: Person
+) -> None:
+    add(asagao, by=ada)
+    assert add(asagao, by=root) is Added.STRICTER
+    assert add(asagao, by=ada) is Added.KNOWN
+    with pytest.raises(LiftRefused):
+        lift(ada, key=KEY)
+    assert Suppression.objects.get().created_by == ada
 
 
 @pytest.mark.django_db
 def test_a_reason_that_nobody_knows_cannot_be_stored() -> None:
     with pytest.raises(IntegrityError):
         Suppression.objects.create(key=KEY, reason="whim")
-
-
-def take_in(tmp_path: Path, text: str, customer: Customer | None) -> Imported:
-    path = tmp_path / "file.csv"
-    path.write_text(text, encoding="utf-8")
-    customer_id = customer.pk if customer else None
-    with translation.override("en"):
-        return suppression_files.take_in(
-            path, customer_id=customer_id, name="file.csv", by="test", now=timezone.now()
-        )
-
-
-def test_a_file_is_taken_in_with_reasons_and_times(tmp_path: Path, botan: Customer) -> None:
-    add(botan, "manual", "known@r.example")
-    text = (
-        "name,email,reason,expires_at\n"
-        "A,Known@R.example,,\n"
-        "B,b@r.example,complained,2027-03-31\n"
-        "C,c@r.example,unknown-user,2027-03-31T00:00:00+00:00\n"
-        "\n"
-        "D,'+d@r.example,,\n"
-        "E,c@r.example,unknown-user,\n"
-    )
-    assert take_in(tmp_path, text, botan) == Imported(3, 2)
-    rows = Suppression.objects.order_by("key").values_list("key", "reason", "expires_at")
-    assert [(key, reason) for key, reason, _ in rows] == [
-        ("+d@r.example", "manual"), ("b@r.example", "complaint"),
-        ("c@r.example", "unknown-user"), ("known@r.example", "manual"),
-    ]  # fmt: skip
-    until = rows[1][2]
-    assert until is not None
-    assert timezone.localtime(until).isoformat() == "2027-03-31T23:59:59+09:00"
-    assert rows[2][2] is None  # once for good is for good
-    assert AuditEntry.objects.get(verb="suppression.import").evidence == {"rows": 5, "added": 3}
-
-
-def test_a_bad_file_changes_nothing_and_says_where(tmp_path: Path, botan: Customer) -> None:
-    text = "email,reason,expires_at\na@r.example,,\nno-address,,\nb@r.example,whim,\n"
-    text += "c@r.example,,soon\nd@r.example,,,more\ne@r.example,,2027-13-01\n"
-    with pytest.raises(ImportRefused) as refused:
-        take_in(tmp_path, text, botan)
-    assert [(problem.row, problem.column) for problem in refused.value.problems] == [
-        (3, "email"), (4, "reason"), (5, "expires_at"), (6, "email"), (7, "expires_at"),
-    ]  # fmt: skip
-    sentences = [problem.sentence for problem in refused.value.problems]
-    assert sentences[0] == 'The address "no-address" has no @ sign.'
-    assert sentences[1].startswith("“whim” is no reason: use one of unsubscribed, complaint")
-    assert not Suppression.objects.exists()
-
-
-def test_no_more_than_a_hundred_problems_are_told(tmp_path: Path, botan: Customer) -> None:
-    with pytest.raises(ImportRefused) as refused:
-        take_in(tmp_path, "email\n" + "bad\n" * 3000, botan)
-    assert len(refused.value.problems) == 100
-
-
-def test_a_file_has_a_greatest_size(
-    tmp_path: Path, botan: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(suppression_files, "MOST_ROWS", 2)
-    with pytest.raises(ImportRefused) as refused:
-        take_in(tmp_path, "email\na@r.example\nb@r.example\nc@r.example\n", botan)
-    assert refused.value.problems[0].row == 4
-
-
-def test_imported_opt_outs_end_the_contacts_of_that_customer(
-    tmp_path: Path, asagao: Customer
-) -> None:
-    contact = make_list(asagao, [KEY]).contacts.get()
-    take_in(tmp_path, f"email,reason\n{KEY},unsubscribed\n", asagao)
-    contact.refresh_from_db()
-    assert contact.status == "unsubscribed"
-
-
-def test_what_is_given_out_can_be_taken_in_again(
-    tmp_path: Path, botan: Customer, asagao: Customer
-) -> None:
-    suppressions.add_caused(
-        [
-            Cause(botan.pk, "+a@r.example", SuppressionReason.UNKNOWN_USER, attempt_id=7),
-            Cause(botan.pk, "b@r.example", SuppressionReason.COMPLAINT, report_id=9),
-        ],
-        now=timezone.now(),
-    )
-    add(botan, "manual", "c@r.example", expires_at=datetime.fromisoformat("2027-01-01T00:00:00Z"))
-    text = "".join(suppression_files.give_out(Suppression.objects.order_by("key")))
-    assert text.splitlines()[1].startswith("'+a@r.example,unknown-user,customer,")
-    assert text.splitlines()[1].endswith(",,attempt 7")
-    assert text.splitlines()[2].endswith(",,report 9")
-    assert take_in(tmp_path, text, asagao) == Imported(3, 0)
-    fields = ("key", "reason", "expires_at")
-    mine, theirs = (
-        list(Suppression.objects.filter(customer=one).order_by("key").values_list(*fields))
-        for one in (botan, asagao)
-    )
-    assert mine == theirs

@@ -39,14 +39,67 @@ def test_members_see_their_own_and_search_finds_those_of_everyone(
     add(asagao)
     add(botan, key="foreign@r.example")
     add(None, key="hana@r.example")
+    add(None, key="hanae@r.example")
     text = words(enter("ada").get(url(asagao)))
     assert "hanako@r.example added by hand" in text
     assert "asked by telephone" in text
     assert "foreign@r.example" not in text
     assert "hana@r.example" not in text
-    found = words(enter("ada").get(url(asagao), {"q": "Hana"}))
+    found = words(enter("ada").get(url(asagao), {"q": "Hana@R.example"}))
     assert "hana@r.example for everyone" in found
+    assert "hanae@r.example" not in found
     assert "No address fits" in words(enter("ada").get(url(asagao), {"q": "zzz"}))
+
+
+@pytest.mark.parametrize("typed", ["", "h", "hana", "hana@", "hana@r.exampl", "%", "*"])
+def test_nobody_but_operators_can_list_what_is_blocked_for_everyone(
+    asagao: Customer, ada: Person, root: Person, enter: Enter, typed: str
+) -> None:
+    add(None, key="hana@r.example")
+    for client in (enter("ada"), enter("root")):
+        for asked in ({"q": typed}, {"q": typed, "lifted": "on"}):
+            assert "hana@r.example" not in words(client.get(url(asagao), asked))
+            assert exported(client, asagao, asked) == []
+    assert len(exported(enter("root"), None, {"q": "h"})) == 1
+
+
+def test_whose_words_block_an_address_for_everyone_is_for_operators(
+    asagao: Customer, ada: Person, root: Person, enter: Enter
+) -> None:
+    row = add(None)
+    suppressions.lift(suppression=row, why="trap moved", by=root, now=timezone.now())
+    asked = {"q": KEY, "lifted": "on"}
+    seen, all_seen = (words(enter(who).get(url(asagao), asked)) for who in ("ada", "root"))
+    for secret in ("asked by telephone", "trap moved", str(root)):
+        assert secret not in seen
+        assert secret in all_seen
+    [line] = exported(enter("ada"), asagao, asked)
+    assert line.startswith(f"{KEY},manual,everyone,")
+    assert line.endswith(",")
+    assert exported(enter("root"), asagao, asked)[0].endswith("note=asked by telephone")
+
+
+def test_an_operators_block_has_no_button_for_the_customer(
+    asagao: Customer, ada: Person, root: Person, enter: Enter
+) -> None:
+    suppressions.add(
+        customer_id=asagao.pk, key=KEY, reason=SuppressionReason.MANUAL, evidence={"note": "trap"},
+        by=root, now=timezone.now(),
+    )  # fmt: skip
+    path = f"/suppressions/{Suppression.objects.get().pk}/lift/"
+    shown = enter("ada").get(url(asagao))
+    assert path not in shown.content.decode()
+    assert "by an operator" in words(shown)
+    told = words(enter("ada").post(path, {"why": "we want to"}, follow=True))
+    assert "only operators can lift that" in told
+    assert Suppression.objects.active().exists()
+    assert path in enter("root").get(url(asagao)).content.decode()
+
+
+def exported(client: Client, customer: Customer | None, asked: dict[str, str]) -> list[str]:
+    response = client.get(url(customer, "export.csv"), asked)
+    lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    return list(lines[1:])
 
 
 def test_strangers_and_visitors_find_nothing_and_change_nothing(
@@ -98,6 +151,10 @@ def test_an_address_is_added_by_hand(asagao: Customer, ben: Person, enter: Enter
         "taro@r.example", "manual", ben, {"note": "asked in the shop"}
     )  # fmt: skip
     assert "blocked by hand already" in words(client.post(url(asagao, "add/"), values, follow=True))
+    for_good = words(client.post(url(asagao, "add/"), values | {"until": ""}, follow=True))
+    assert "the stricter of both blocks holds" in for_good
+    past = client.post(url(asagao, "add/"), values | {"until": "2020-01-31"})
+    assert (past.status_code, "This day is past" in words(past)) == (400, True)
     bad = client.post(url(asagao, "add/"), {"address": "nobody", "note": "x"})
     assert (bad.status_code, "has no @ sign" in words(bad)) == (400, True)
 
@@ -122,6 +179,10 @@ def test_a_file_is_imported_or_refused_as_a_whole(
     good = SimpleUploadedFile("list.csv", b"email\na@r.example\nb@r.example\n")
     told = words(client.post(path, {"file": good}, follow=True))
     assert "2 addresses added, 0 known before" in told
+    Suppression.objects.filter(key="b@r.example").update(expires_at="2099-01-01T00:00:00Z")
+    again = SimpleUploadedFile("again.csv", b"email\na@r.example\nb@r.example\n")
+    told_again = words(client.post(path, {"file": again}, follow=True))
+    assert "0 addresses added, 2 known before. 1 of these holds more strictly now." in told_again
     assert "the file “list.csv”" in told
     bad = client.post(
         path, {"file": SimpleUploadedFile("bad.csv", b"email\nc@r.example\nnobody\n")}

@@ -32,7 +32,14 @@ def fresh_rules() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/replies/", "/replies/consequences/", "/thresholds/", "/replies/rules/of/1/"]
+    "path",
+    [
+        "/replies/",
+        "/replies/consequences/",
+        "/thresholds/",
+        "/replies/rules/of/1/",
+        "/replies/rules/of-report/1/",
+    ],
 )
 def test_members_and_visitors_find_nothing(path: str, ada: Person, enter: Enter) -> None:
     assert enter("ada").get(path).status_code == 404
@@ -58,7 +65,8 @@ def test_the_inbox_shows_shapes_with_counts(root: Person, enter: Enter) -> None:
     assert "Every reply of the last 7 days was understood" in words(enter("root").get("/replies/"))
     odd_attempts()
     text = words(enter("root").get("/replies/"))
-    assert "550 the pigeon loft N is closed to strangers today How often 3 loft.example" in text
+    assert "550 the pigeon loft N is closed to strangers today" in text
+    assert "today How often 3 while sending 3 From loft.example" in text
     assert "3 replies in 7 days" in text
 
 
@@ -69,7 +77,7 @@ def test_a_rule_is_tried_then_saved_then_withdrawn(root: Person, enter: Enter) -
     assert 'value="is closed to strangers today"' in page
     assert "Save the rule" not in page
     tried = words(client.post(path, {**RULE, "try": "1"}))
-    assert "3 of 3 failed attempts" in tried
+    assert "3 of 3 failures" in tried
     assert "3 × The receiver gave another reason: see its reply → The recipient or" in tried
     assert "It takes no sample from another rule" in tried
     assert not OwnRule.objects.exists()
@@ -94,11 +102,15 @@ def test_what_is_wrong_with_a_rule_is_said(root: Person, enter: Enter) -> None:
     nothing = client.post(path, {**RULE, "words": "", "try": "1"})
     assert nothing.status_code == 400
     assert "by which words or expression" in words(nothing)
-    slow = client.post(path, {**RULE, "regex": "(a+)+b", "try": "1"})
-    assert (slow.status_code, "own-loft" in words(slow)) == (400, True)
+    slow = client.post(path, {**RULE, "regex": "(?=a)b", "try": "1"})
+    assert (slow.status_code, "cannot look ahead" in words(slow)) == (400, True)
+    huge = client.post(path, {**RULE, "regex": "a{4294967296}", "try": "1"})
+    assert (huge.status_code, "The expression is too large" in words(huge)) == (400, True)
+    bare = client.post(path, {**RULE, "words": "550", "try": "1"})
+    assert (bare.status_code, "Bare numbers" in words(bare)) == (400, True)
     Attempt.objects.filter(pk=attempt.pk).update(text="5.1.1 user unknown", enhanced="5.1.1")
     greedy = {**RULE, "words": "user unknown", "save": "1"}
-    assert "it would take" in words(client.post(path, greedy))
+    assert "It would take" in words(client.post(path, greedy))
     assert client.post(path, {**greedy, "despite_conflicts": "on"}).status_code == 302
     taken = client.post(path, {**greedy, "despite_conflicts": "on"})
     assert "Another rule has this name" in words(taken)
@@ -108,18 +120,31 @@ def test_the_table_of_consequences_is_shown_and_changed(root: Person, enter: Ent
     client, path = enter("root"), "/replies/consequences/unknown-user/"
     text = words(client.get("/replies/consequences/"))
     assert "unknown-user Dead addresses come back as spam traps" in text
-    assert "the recipient if the reply is temporary after 1 failure (3 after the message)" in text
+    assert "Blamed the recipient Repeated if the reply is temporary" in text
+    assert "Address suppressed after 1 failure (3 after the message) · that customer" in text
     assert "evidence of a listing kept to be sent again" in text
     values = {"scope": "everyone", "strikes": 2, "strikes_after_data": 4, "within_days": 30,
               "lasts_days": "", "why": "docomo"}  # fmt: skip
     given = {f"unknown-user-{name}": value for name, value in values.items()}
     assert client.post(path, {**given, "unknown-user-strikes": 0}).status_code == 400
     shown = words(client.post(path, given, follow=True))
-    assert "after 2 failures (4 after the message), all customers within 30 days, for good" in shown
+    assert (
+        "after 2 failures (4 after the message) · all customers within 30 days · for good" in shown
+    )
     assert "changed here" in shown
     assert consequences_policy.current()["unknown-user"].strikes == 2
     assert AuditEntry.objects.get(verb="consequence.change").why == "docomo"
     assert client.post("/replies/consequences/ip-listed/", given).status_code == 404
+
+
+def test_a_complaint_cannot_be_made_to_end_by_itself(root: Person, enter: Enter) -> None:
+    values = {"scope": "customer", "strikes": 1, "strikes_after_data": 1, "within_days": 30,
+              "lasts_days": 30, "why": "trial"}  # fmt: skip
+    given = {f"complaint-{name}": value for name, value in values.items()}
+    client, path = enter("root"), "/replies/consequences/complaint/"
+    refused = client.post(path, given)
+    assert (refused.status_code, "does not end by itself" in words(refused)) == (400, True)
+    assert client.post(path, given | {"complaint-lasts_days": ""}).status_code == 302
 
 
 def note(customer: Customer, mode: Mode = Mode.ASK) -> Finding:
@@ -133,7 +158,7 @@ def note(customer: Customer, mode: Mode = Mode.ASK) -> Finding:
 
 def test_findings_are_applied_and_taken_back(botan: Customer, root: Person, enter: Enter) -> None:
     client, found = enter("root"), note(botan)
-    assert "Botan unknown users: 15 % 150 of 1,000, threshold 10 % quarantine" in words(
+    assert "Botan unknown users: 15 % 150 of 1,000 · threshold 10 % quarantine" in words(
         client.get("/thresholds/")
     )
     path = f"/thresholds/findings/{found.pk}/"
@@ -169,7 +194,7 @@ def test_thresholds_are_set_for_all_and_for_one(
     limits = thresholds.limits_of(None)[Measure.COMPLAINTS]
     assert (limits.warn, limits.mode, limits.hours) == (0.0005, Mode.ASK, 48)
     text = words(client.get("/thresholds/"))
-    assert "0.05 % / 0.2 % / 0.4 % 500 and more in 48 hours ask first" in text
+    assert "0.05 % / 0.2 % / 0.4 % 500 and more in 48 hours What happens ask first" in text
     assert "Botan: 0.05 % / 0.2 % / 0.4 %, ask first" in text
 
 
@@ -207,3 +232,32 @@ def test_what_is_past_retention_is_forgotten_but_for_open_strikes() -> None:
     assert (done.counts, done.evidence, done.strikes, done.closed) == (2, 1, 1, 0)
     assert not ListingEvidence.objects.exists()
     assert Strike.objects.get().key == "user1@r.example"
+
+
+def test_what_speaks_against_a_rule_is_said_in_japanese(root: Person, enter: Enter) -> None:
+    attempt = odd_attempts()[2]
+    client, path = enter("root"), f"/replies/rules/of/{attempt.pk}/"
+    Person.objects.filter(pk=root.pk).update(language="ja")
+    Attempt.objects.filter(pk=attempt.pk).update(text="5.1.1 user unknown", enhanced="5.1.1")
+    taken = words(client.post(path, {**RULE, "words": "user unknown", "try": "1"}))
+    assert "ルール unknown-user から「" in taken
+    slow = words(client.post(path, {**RULE, "regex": "(?=a)b", "try": "1"}))
+    assert "「(?=」は使えません" in slow
+    huge = words(client.post(path, {**RULE, "regex": "a{4294967296}", "try": "1"}))
+    assert "正規表現が大きすぎます。500文字まで" in huge
+
+
+def test_the_measured_reason_of_a_standing_is_in_the_readers_language(
+    root: Person, enter: Enter
+) -> None:
+    botan = Customer.objects.create(name="Botan", slug="botan")
+    figures = Figures(1200, 10_000, timezone.now())
+    limits = thresholds.DEFAULTS[Measure.UNKNOWN_USERS]
+    threshold_findings.note(
+        customer=botan, measure=Measure.UNKNOWN_USERS, figures=figures, limits=limits,
+        now=timezone.now(),
+    )  # fmt: skip
+    client = enter("root")
+    assert "Unknown users: 12.00% (1,200 of 10,000)" in words(client.get(f"/customers/{botan.pk}/"))
+    Person.objects.filter(pk=root.pk).update(language="ja")
+    assert "12.00%（10,000件中1,200件）" in words(client.get(f"/customers/{botan.pk}/"))

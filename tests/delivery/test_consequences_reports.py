@@ -7,8 +7,16 @@ import pytest
 from django.utils import timezone
 
 from customers.models import Suppression
-from delivery import consequences, counters, outcomes
-from delivery.models import Delivery, ListingEvidence, Mailing, Report, Strike
+from delivery import consequences, consequences_policy, counters, outcomes
+from delivery.consequences_policy import Figures
+from delivery.models import (
+    Delivery,
+    ListingEvidence,
+    Mailing,
+    Report,
+    Strike,
+    SuppressionScope,
+)
 from tests.delivery.test_claims import make_due
 from tests.delivery.test_consequences import FULL, TAKEN, active, again, record
 
@@ -99,6 +107,35 @@ def test_a_complaint_suppresses_for_that_customer_and_is_counted() -> None:
     assert {row.of: row.count for row in sums} == {
         ("accepted", "unknown"): 1, ("complaint", "sender"): 1,
     }  # fmt: skip
+
+
+def test_a_later_success_does_not_take_a_complaint_back() -> None:
+    mailing = make_due(count=1)
+    later = again(mailing)  # on its way already
+    made = report(taken(mailing), "complaint")
+    consequences.on_reports([made.pk], now=timezone.now())
+    Suppression.objects.all().delete()
+    taken(later)
+    strike = Strike.objects.get()
+    assert (strike.state, strike.decayed_at) == ("complaint", None)
+
+
+def test_what_a_complaint_leads_to_is_set_in_the_table() -> None:
+    mailing = make_due(count=1)
+    consequences_policy.change(
+        category="complaint", to=Figures(SuppressionScope.CUSTOMER, 2, 2, 365, None), why="trial",
+        by="test", now=timezone.now(),
+    )  # fmt: skip
+    for one in (mailing, again(mailing)):
+        assert active() == []
+        made = report(taken(one), "complaint")
+        consequences.on_reports([made.pk], now=timezone.now())
+    assert active() == [("user0@r.example", "complaint")]
+    with pytest.raises(consequences_policy.NotChangeable):
+        consequences_policy.change(
+            category="complaint", to=Figures(SuppressionScope.CUSTOMER, 1, 1, 365, 30), why="",
+            by="test", now=timezone.now(),
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["delayed", "auto-reply", "unsubscribe", "other"])

@@ -1,20 +1,19 @@
 """The listener: what it takes is in the database before it says so, and it takes little."""
 
-import asyncio
 import smtplib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
-from delivery import composition, intake_process
-from delivery.intake_store import Keeper, NotKept, Received
+from delivery import composition, intake_process, reports_found, reports_rows
+from delivery.intake_store import Keeper
 from delivery.models import Report, SendingDomain
 from tests.support.intake import Listener, dsn, listening, session
 from tests.support.platform import make_pool
@@ -88,14 +87,36 @@ def test_one_mail_for_two_of_our_addresses_is_stored_for_each(
 ) -> None:
     with session(intake.port) as client:
         client.sendmail("", [address, "fbl@a.mail.example"], MAIL)
-    assert set(Report.objects.values_list("rcpt_to", flat=True)) == {address, "fbl@a.mail.example"}
+    first, second = Report.objects.order_by("id")
+    assert (first.rcpt_to, second.rcpt_to) == (address, "fbl@a.mail.example")
+    assert (bytes(first.raw), bytes(second.raw)) == (MAIL, b"")
+    assert (first.mail_id, second.mail_id) == (None, first.pk)
+    assert [bytes(mail.raw) for mail in claimed()] == [MAIL, MAIL]
+    assert reports_found.raw_of(second) == MAIL
 
 
-def test_more_recipients_than_a_report_has_come_later(intake: Listener, address: str) -> None:
+def claimed() -> list[reports_rows.Mail]:
+    with transaction.atomic():
+        return reports_rows.claim(most=10, now=timezone.now())
+
+
+def test_a_recipient_named_ten_times_gets_the_mail_once(intake: Listener, address: str) -> None:
+    with session(intake.port) as client:
+        client.sendmail("", [address, address.upper()] * 5, MAIL)
+    assert [row.rcpt_to for row in Report.objects.all()] == [address]
+
+
+def bounces_of(number: int, domain: SendingDomain) -> str:
+    return composition.envelope_sender(77 << 32 | number, domain)
+
+
+def test_more_recipients_than_a_report_has_come_later(
+    intake: Listener, domain: SendingDomain
+) -> None:
     with session(intake.port) as client:
         client.ehlo()
         client.mail("")
-        replies = [client.rcpt(address)[0] for _ in range(12)]
+        replies = [client.rcpt(bounces_of(number, domain))[0] for number in range(1, 13)]
     assert replies == [250] * 10 + [452] * 2
 
 
@@ -263,48 +284,3 @@ def test_a_taken_port_is_said_in_one_sentence(settings: Any) -> None:
         settings.INTAKE_PORT = server.getsockname()[1]
         with pytest.raises(CommandError, match=r"The intake cannot listen on .*set INTAKE_PORT"):
             call_command("intake")
-
-
-class Slow:
-    """A database that takes its time, and remembers what it got at once."""
-
-    def __init__(self, *, fails: bool = False) -> None:
-        self.batches: list[int] = []
-        self._fails = fails
-
-    def __call__(self, mails: Sequence[Received]) -> None:
-        time.sleep(0.05)
-        self.batches.append(len(mails))
-        if self._fails:
-            raise RuntimeError("disk full")
-
-
-def received(now: datetime) -> Received:
-    return Received(now, "127.0.2.9", "mx", "", "", "b-x@bounce.example", b"x")
-
-
-async def test_what_comes_while_a_commit_is_under_way_shares_the_next_one(now: datetime) -> None:
-    database = Slow()
-    keeper = Keeper(database)
-    await asyncio.gather(*(keeper.keep([received(now)]) for _ in range(1200)))
-    assert database.batches == [500, 500, 200]
-    await keeper.close()
-
-
-async def test_every_sender_of_a_failed_commit_hears_of_it(now: datetime) -> None:
-    keeper = Keeper(Slow(fails=True))
-    answers = await asyncio.gather(
-        *(keeper.keep([received(now)]) for _ in range(3)), return_exceptions=True
-    )
-    assert [type(answer) for answer in answers] == [NotKept] * 3
-    await keeper.close()
-
-
-async def test_a_sender_that_went_away_harms_nobody_else(now: datetime) -> None:
-    keeper = Keeper(Slow())
-    gone = asyncio.create_task(keeper.keep([received(now)]))
-    stays = asyncio.create_task(keeper.keep([received(now)]))
-    await asyncio.sleep(0.01)
-    gone.cancel()
-    await stays
-    await keeper.close()

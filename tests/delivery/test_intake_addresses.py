@@ -17,6 +17,10 @@ def signed(key: bytes = KEY, domain: str = "bounce.a.example") -> str:
     return tokens.bounce_address(delivery_id=7 << 32 | 5, domain=domain, key=key)
 
 
+def leaving(key: bytes = KEY, domain: str = "bounce.a.example") -> str:
+    return tokens.unsubscribe_address(delivery_id=7 << 32 | 5, domain=domain, key=key)
+
+
 def flipped(address: str) -> str:
     return address[:10] + ("a" if address[10] != "a" else "b") + address[11:]
 
@@ -27,6 +31,8 @@ def flipped(address: str) -> str:
         signed(),
         signed().upper(),
         signed(OLD_KEY),
+        leaving(),
+        leaving(OLD_KEY).upper(),
         "postmaster@bounce.a.example",
         "Abuse@A.Example",
         "fbl@a.example",
@@ -43,6 +49,9 @@ def test_our_own_addresses_are_taken(address):
     [
         (flipped(signed()), NO_SUCH_ADDRESS),
         (signed(b"x" * 32), NO_SUCH_ADDRESS),
+        (flipped(leaving()), NO_SUCH_ADDRESS),
+        (leaving(domain="r.example"), NO_RELAY),
+        ("u" + signed()[1:], NO_SUCH_ADDRESS),
         ("info@bounce.a.example", NO_SUCH_ADDRESS),
         (signed(domain="a.example"), NO_SUCH_ADDRESS),  # signed, but no bounce domain
         (signed(domain="r.example"), NO_RELAY),

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from delivery import claims, outcomes
-from delivery.models import Attempt, Delivery
+from delivery import claims, counters, outcomes
+from delivery.models import Attempt, Delivery, Strike
 from delivery.states import DELIVERY_MOVES, DeliveryState
 from tests.delivery.test_claims import claim, make_due
 from wire.outcomes import Outcome, Phase, Reply, Verdict
@@ -112,6 +112,22 @@ def test_a_worker_that_lost_its_claim_changes_nothing_but_keeps_the_attempt() ->
     assert record(outcome(Verdict.refused, 550), claimed, token="somebody else") == 0
     assert Delivery.objects.get().state == "sending"
     assert Attempt.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_failure_counts_for_whoever_holds_the_claim_and_once() -> None:
+    mailing = make_due(count=1)
+    [first] = claim(mailing, token="1/1/a")
+    Delivery.objects.update(state="queued", claimed_by="", claimed_until=None)
+    [second] = claim(mailing, token="1/1/b")
+    unknown = outcome(Verdict.refused, 550, "5.1.1")
+    assert record(unknown, first, token="1/1/a") == 0
+    assert not Strike.objects.exists()
+    assert record(unknown, second, token="1/1/b") == 1
+    sums = counters.sums("category", "state", since=timezone.now() - timedelta(hours=1))
+    assert [(row.of, row.count) for row in sums] == [(("unknown-user", "refused"), 1)]
+    assert Strike.objects.get().attempt_id == second.attempt_id
+    assert Attempt.objects.count() == 2
 
 
 @pytest.mark.django_db

@@ -4,15 +4,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from config.embedded import BASE_DIR
 from delivery.platform_checks import problems
-from delivery.platform_dns import txt, zones
+from delivery.platform_dns import Intake, txt, zones
 from delivery.platform_file import Entry, PlatformRefused, load, parse, write
 from delivery.platform_plan import outcome, plan, remarks, words
 from tests.support.platform import RSA_KEY
 from wire import dkim
 
+HIDDEN = Intake("", "127.0.0.1", 2526)
 EXAMPLE = BASE_DIR / "docs" / "platform.example.toml"
 
 SMALL = """
@@ -35,6 +37,12 @@ address = "192.0.2.1"
 segment = "Tokyo"
 pool = "A"
 """
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
 
 
 def wrong(text: str, *, stored: tuple[Entry, ...] = (), **variables: str) -> list[str]:
@@ -235,7 +243,7 @@ def test_a_listed_ip_and_a_customer_without_a_pool_can_be_written():
 
 def test_the_zone_has_every_record_that_receivers_look_up():
     entries = outcome(plan(load(EXAMPLE, variables={}), ()))
-    [zone] = zones(entries)
+    [zone] = zones(entries, intake=HIDDEN)
     lines = [str(record) for record in zone.records]
     assert "out1.mail.example.jp. IN A 192.0.2.1" in lines
     assert "1.2.0.192.in-addr.arpa. IN PTR out1.mail.example.jp." in lines
@@ -252,7 +260,7 @@ def test_the_zone_has_every_record_that_receivers_look_up():
 
 
 def test_a_retired_ip_and_a_domain_without_ips_ask_for_less():
-    [zone] = zones(outcome(plan(entries_of(SMALL + 'state = "retired"'), ())))
+    [zone] = zones(outcome(plan(entries_of(SMALL + 'state = "retired"'), ())), intake=HIDDEN)
     lines = [str(record) for record in zone.records]
     assert 'bounce.mail.example.jp. IN TXT "v=spf1 -all"' in lines
     assert not any("192.0.2.1" in line for line in lines)
@@ -261,10 +269,32 @@ def test_a_retired_ip_and_a_domain_without_ips_ask_for_less():
 def test_an_ip_without_a_name_says_that_of_its_domain_and_a_relay_is_remembered():
     relayed = SMALL.replace('name = "A"\n', 'name = "A"\nrelay = "R"\n')
     text = relayed + '[[relay]]\nname = "R"\nhost = "r.jp"\n'
-    [zone] = zones(outcome(plan(entries_of(text), ())))
+    [zone] = zones(outcome(plan(entries_of(text), ())), intake=HIDDEN)
     assert "mx.mail.example.jp. IN A 192.0.2.1" in map(str, zone.records)
     assert "pool A sends through relay R: add its hosts to SPF" in zone.remarks
-    assert not any("takes the bounces" in remark for remark in zone.remarks)
+    assert not any("publish its A record" in remark for remark in zone.remarks)
+
+
+def test_the_way_of_bounces_to_the_intake_is_named():
+    entries = outcome(plan(entries_of(SMALL), ()))
+    [zone] = zones(entries, intake=HIDDEN)
+    told = " / ".join(zone.remarks)
+    assert "for bounce.mail.example.jp come to port 25 of mx.mail.example.jp, which has to" in told
+    assert "it listens on 127.0.0.1, port 2526: forward port 25 there" in told
+    assert "set INTAKE_NAME=mx.mail.example.jp" in told
+    [zone] = zones(entries, intake=Intake("in.example.jp", "192.0.2.9", 25))
+    told = " / ".join(zone.remarks)
+    assert "bounce.mail.example.jp. IN MX 10 in.example.jp." in map(str, zone.records)
+    assert "in.example.jp has none of the IPs above: publish its A record" in told
+    assert not any(word in told for word in ("forward", "INTAKE_NAME"))
+
+
+def test_remarks_are_in_both_languages():
+    entries = outcome(plan(entries_of(SMALL), ()))
+    with translation.override("ja"):
+        told = zones(entries, intake=HIDDEN)[0].remarks
+    assert "mx.mail.example.jp のポート25に届きます" in told[0]
+    assert not any(remark.isascii() for remark in told)
 
 
 def test_a_long_text_is_cut_into_strings_of_255_octets():

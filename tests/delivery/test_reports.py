@@ -87,16 +87,50 @@ def test_a_bounce_by_message_id_alone_counts(delivery: Delivery, now: datetime) 
     assert state_of(delivery) == "bounced"
 
 
-@pytest.mark.parametrize("kind", ["another-recipient", "forged-message-id"])
+def test_a_forwarded_message_bounces_for_whom_we_sent_it_to(
+    delivery: Delivery, now: datetime
+) -> None:
+    later = now + timedelta(days=1)
+    come_in(dsn("h.new@phone.example"), address_of(delivery), at=later)
+    read(later)
+    row = Report.objects.get()
+    assert (row.state, row.reason, row.recipient) == (
+        "matched", "named-otherwise", "h.new@phone.example"
+    )  # fmt: skip
+    assert state_of(delivery) == "bounced"
+    assert [one.key for one in Suppression.objects.all()] == ["hanako@r.example"]
+
+
+def test_a_report_to_one_tenants_address_says_nothing_about_anothers_mail(
+    delivery: Delivery, now: datetime
+) -> None:
+    botan = make_customer("Botan", SendingDomain.objects.get().pools.get())
+    other = accepted(botan, "hanako@r.example", now)
+    identity = composition.message_id(other.pk, "botan.example")
+    come_in(dsn("hanako@r.example", message_id=identity), address_of(delivery), at=now)
+    read(now)
+    row = Report.objects.get()
+    assert (row.delivery_id, row.customer_id) == (delivery.pk, delivery.customer_id)
+    assert (state_of(delivery), state_of(other)) == ("bounced", "accepted")
+    assert {one.customer_id for one in Suppression.objects.all()} == {delivery.customer_id}
+
+
+@pytest.mark.parametrize(
+    "kind", ["another-recipient", "forged-message-id", "forged-bounce-address"]
+)
 def test_a_forged_bounce_changes_nothing(delivery: Delivery, now: datetime, kind: str) -> None:
-    if kind == "another-recipient":
-        come_in(dsn("victim@r.example"), address_of(delivery), at=now)
-    else:
-        genuine = composition.message_id(delivery.pk, "asagao.example")
-        forged = genuine.replace(
-            genuine[genuine.index(".") + 1], "q" if "q" not in genuine else "z"
-        )
-        come_in(dsn("hanako@r.example", message_id=forged), "fbl@a.mail.example", at=now)
+    genuine = composition.message_id(delivery.pk, "asagao.example")
+    wrong = genuine.replace(genuine[genuine.index(".") + 1], "q" if "q" not in genuine else "z")
+    token = address_of(delivery)
+    token = token[:20] + ("q" if token[20] != "q" else "z") + token[21:]
+    raw = {
+        "another-recipient": dsn("victim@r.example", message_id=genuine),
+        "forged-message-id": dsn("hanako@r.example", message_id=wrong),
+        "forged-bounce-address": dsn("hanako@r.example").replace(
+            b"To: bounce@mail.example", b"To: " + token.encode()
+        ),
+    }[kind]
+    come_in(raw, "fbl@a.mail.example", at=now)
     read(now)
     row = Report.objects.get()
     assert (row.state, row.reason) == ("refused", kind)
@@ -176,18 +210,18 @@ def test_what_is_about_nothing_of_ours_is_unmatched(asagao: Customer, now: datet
     assert (row.state, row.reason, row.kind) == ("unmatched", "names-no-delivery", "other")
 
 
-def test_a_mail_about_several_recipients_has_a_row_for_each(
+def test_of_several_recipients_in_a_mail_ours_counts_and_each_has_a_row(
     delivery: Delivery, now: datetime
 ) -> None:
-    extra = "Action: failed\r\nStatus: 5.1.1\r\n\r\nFinal-Recipient: rfc822; hanako@r.example\r\n"
-    come_in(dsn("victim@r.example", extra=extra), address_of(delivery), at=now)
+    extra = "Action: failed\r\nStatus: 5.2.2\r\n\r\nFinal-Recipient: rfc822; hanako@r.example\r\n"
+    come_in(dsn("one.of.us@phone.example", extra=extra), address_of(delivery), at=now)
     read(now)
     first, second = Report.objects.order_by("mail_id")
     whole, further = (first, second) if first.mail_id is None else (second, first)
     assert further.mail_id == whole.pk
     assert not bytes(further.raw)
-    assert {(row.recipient, row.state) for row in (first, second)} == {
-        ("victim@r.example", "refused"), ("hanako@r.example", "matched")
+    assert {(row.recipient, row.reason) for row in (first, second)} == {
+        ("one.of.us@phone.example", "repeated"), ("hanako@r.example", "")
     }  # fmt: skip
     assert state_of(delivery) == "bounced"
 
@@ -198,8 +232,8 @@ def test_octets_that_make_no_sense_are_read_all_the_same(
 ) -> None:
     come_in(raw, address_of(delivery), at=now)
     assert read(now) == 1
-    assert Report.objects.get().state in {"matched", "refused"}
-    assert state_of(delivery) == "accepted"
+    assert Report.objects.get().state == "matched"
+    assert state_of(delivery) == ("bounced" if b"Final-Recipient" in raw else "accepted")
 
 
 def test_one_that_breaks_is_marked_and_the_others_are_read(

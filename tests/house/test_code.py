@@ -54,7 +54,7 @@ def hasty_tasks(path: Path) -> list[str]:
 
 def test_the_layers_hold():
     # In a process of its own: it would switch off the loggers of this one.
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     ended = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
 

@@ -38,7 +38,7 @@ def test_a_domain_has_behaviour_and_rules():
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        ({"hosts": []}, "the file: 'hosts' is not known; use domain, fault, host, record, signed"),
+        ({"hosts": []}, "the file: 'hosts' is not known; use blocklist, domain, fault"),
         ({"host": [{**HOST, "colour": 1}]}, "host mx.shop.example: 'colour' is not known"),
         ({"host": [{**HOST, "address": "192.0.2.1"}]}, "192.0.2.1 is outside 127.0.0.0/8"),
         ({"host": [{**HOST, "address": "here"}]}, "address 'here' is no IP address"),

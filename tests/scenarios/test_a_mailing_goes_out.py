@@ -2,8 +2,10 @@
 
 import email
 import email.policy
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import dkim
 import pytest
@@ -58,8 +60,9 @@ def test_accepted_mail_arrives_from_the_pools_addresses_only(
 
 
 def test_mail_arrives_as_it_was_written_and_its_signature_verifies(
-    customer: Customer, box: Sandbox, work: Work
+    customer: Customer, box: Sandbox, work: Work, settings: Any
 ) -> None:
+    settings.INTAKE_NAME = "in.mail.example"
     draft = replace(DRAFT, html="<p>{{ name }}さん、こんにちは</p>")
     people = make_list(customer, ["hanako@corporate.example"], attributes={"name": "<花子>"})
     mailing = make_mailing(customer, people, now=timezone.now(), draft=draft)
@@ -74,7 +77,9 @@ def test_mail_arrives_as_it_was_written_and_its_signature_verifies(
     assert html is not None
     assert "&lt;花子&gt;さん、こんにちは" in html.get_content()
     assert parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert str(parsed["List-Unsubscribe"]).startswith("<http://127.0.0.1:8000/u/")
+    link, address = str(parsed["List-Unsubscribe"]).split(", ")
+    assert link.startswith("<http://127.0.0.1:8000/u/")
+    assert re.fullmatch(r"<mailto:u-[a-z2-7]{29}@bounce\..*\?subject=unsubscribe>", address)
     key = DkimKey.objects.get()
     record = dkim_record(key)
     assert dkim.verify(data, dnsfunc=lambda name, timeout=5: record)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Max, Min
 from django.utils import timezone
 
@@ -113,6 +114,27 @@ def test_lanes_that_wait_for_their_pace_do_not_wait_for_each_other(
     times = Attempt.objects.aggregate(first=Min("at"), last=Max("at"))
     # One after the other, in the worker's two processes, they would take eighteen seconds.
     assert 4 < (times["last"] - times["first"]).total_seconds() < 12
+
+
+def test_no_transaction_is_open_while_receivers_take_their_time(
+    start: Start, customer: Customer
+) -> None:
+    make_crowd(customer, 40, domain="slow.example")
+    start()
+    wait_until(lambda: Attempt.objects.count() > 0)
+    oldest = []
+    while not nothing_open():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)"
+                " FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname ="
+                " current_database()"
+            )
+            oldest.append(float(cursor.fetchone()[0]))
+        time.sleep(0.05)
+    # A batch lasts for seconds: each letter waits a third of one.
+    assert len(oldest) > 20
+    assert max(oldest) < 1
 
 
 def test_a_frozen_pool_hands_the_rest_to_its_fallback(

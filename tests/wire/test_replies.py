@@ -291,7 +291,7 @@ def test_an_outcome_with_a_reply_is_judged_by_its_host_too() -> None:
         Verdict.refused, Phase.mail, "smtp-reply", reply=reply, host="mx.softbank.ne.jp"
     )
     assert replies.judge(outcome).rule == "softbank-no-sender-domain"
-    assert replies.category(Phase.mail, reply, "smtp-reply") == "unknown-user"
+    assert replies.category(Phase.rcpt, reply, "smtp-reply") == "unknown-user"
 
 
 def test_all_categories_have_a_rule_or_need_none() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from wire.reports import addresses, charsets, delivery_status, diagnosis, headers, html, letter
+from wire.rulebook import shipped
 
 
 @pytest.mark.parametrize(
@@ -131,12 +132,12 @@ def test_addresses_are_found_in_running_text(line, found):
     ],
 )
 def test_the_reply_is_picked_out_of_the_words(text, status, code, enhanced):
-    found = diagnosis.of(text, status=status)
+    found = diagnosis.of(text, book=shipped(), status=status)
     assert (found.code, found.status) == (code, enhanced)
 
 
 def test_the_words_around_help_where_the_diagnostic_says_nothing():
-    found = diagnosis.of("Failed", context="The mailbox of this user is full.")
+    found = diagnosis.of("Failed", book=shipped(), context="The mailbox of this user is full.")
     assert found.verdict.category == "mailbox-full"
     assert found.text == "Failed"
 
@@ -151,5 +152,21 @@ def test_the_words_around_help_where_the_diagnostic_says_nothing():
     ],
 )
 def test_the_phase_is_read_from_the_transcript(words, category):
-    found = diagnosis.of("550 Unknown user taro@docomo.ne.jp", context=words)
+    text = "550 Unknown user taro@docomo.ne.jp"
+    found = diagnosis.of(text, book=shipped(), context=words)
     assert found.verdict.category == category
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "code", "said"),
+    [
+        ("550 5.1.1 <a@b.example>... User unknown", 550, "5.1.1 <a@b.example>... User unknown"),
+        ("host mx.b.example[192.0.2.1] said: 450 4.2.0 wait (in reply to RCPT TO command)",
+         450, "4.2.0 wait"),
+        ("550-one 550 two", 550, "one two"),
+        ("The mailbox is gone", None, "The mailbox is gone"),
+    ],
+)  # fmt: skip
+def test_the_reply_is_told_from_the_words_of_who_quotes_it(diagnostic, code, said):
+    found = diagnosis.quote(diagnostic)
+    assert (found.code, found.text) == (code, said)

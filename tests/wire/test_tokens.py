@@ -95,3 +95,15 @@ def test_a_mark_proves_one_number_for_one_purpose():
 @pytest.mark.parametrize("text", ["", "short", "\u017f" * 16, "\udcff" * 16])
 def test_what_is_no_mark_proves_nothing(text):
     assert not tokens.is_marked(7, text, purpose="message-id", key=KEY)
+
+
+@given(IDS)
+def test_an_unsubscribe_address_names_its_delivery_and_is_no_bounce_address(number: int) -> None:
+    address = tokens.unsubscribe_address(delivery_id=number, domain="b.example", key=KEY)
+    assert len(address.partition("@")[0]) == 31
+    assert tokens.read_unsubscribe_address(address.upper(), key=KEY) == number
+    assert tokens.read_unsubscribe_address(address, key=OTHER) is None
+    assert tokens.read_bounce_address(address, key=KEY) is None
+    for swapped in ("b" + address[1:], bounce(number).replace("b-", "u-", 1)):
+        assert tokens.read_bounce_address(swapped, key=KEY) is None
+        assert tokens.read_unsubscribe_address(swapped, key=KEY) is None

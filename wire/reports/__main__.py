@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 from wire.replies import Verdict
@@ -31,10 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _fields(report: Report) -> dict[str, object]:
     """The report; a verdict of empty texts where there is none, so that readers find its keys."""
-    found = asdict(report)
-    if report.verdict is None:
-        found["verdict"] = dict.fromkeys((one.name for one in fields(Verdict)), "")
-    return found
+    verdict = report.verdict
+    said = dict.fromkeys(Verdict._fields, "") if verdict is None else verdict._asdict()
+    return {**asdict(report), "verdict": said}
 
 
 if __name__ == "__main__":

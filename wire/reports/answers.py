@@ -17,15 +17,15 @@ def receipt(letter: Part) -> list[Report]:
         return []
     for part in letter.walk():
         if part.type == "message/disposition-notification":
-            return [_report(letter, Kind.other, _named_in(part) or _sender(letter))]
+            return [_report(letter, Kind.other, _named_in(part) or sender(letter))]
     return []
 
 
 def of(letter: Part) -> list[Report]:
     if _asks_to_leave(letter):
-        return [_report(letter, Kind.unsubscribe, _sender(letter))]
+        return [_report(letter, Kind.unsubscribe, sender(letter))]
     if traits.is_automatic_answer(letter) or traits.is_automatic(letter):
-        return [_report(letter, Kind.auto_reply, _sender(letter))]
+        return [_report(letter, Kind.auto_reply, sender(letter))]
     return [_report(letter, Kind.other, "")]
 
 
@@ -33,7 +33,9 @@ def _asks_to_leave(letter: Part) -> bool:
     """By the address it went to, the subject, or the body of RFC 8058 section 3.2."""
     head = letter.headers
     went_to = " ".join(head.get(name) for name in ("to", "delivered-to", "x-original-to"))
-    if any("unsub" in addresses.local_part(found).lower() for found in addresses.found(went_to)):
+    if traits.leaving_address(letter) or any(
+        "unsub" in addresses.local_part(found).lower() for found in addresses.found(went_to)
+    ):
         return not traits.is_daemon(letter)
     if wording.UNSUBSCRIBE.search(traits.subject(letter)):
         return not traits.is_daemon(letter)
@@ -48,7 +50,8 @@ def _named_in(part: Part) -> str:
     return ""
 
 
-def _sender(letter: Part) -> str:
+def sender(letter: Part) -> str:
+    """The address of who wrote it, as the header has it; "" without one."""
     for name in ("from", "reply-to", "sender", "return-path"):
         for found in addresses.found(letter.headers.words(name)):
             return found
@@ -64,7 +67,7 @@ def _report(letter: Part, kind: Kind, recipient: str) -> Report:
         recipient=recipient,
         diagnostic=traits.subject(letter),
         original_message_id=original.message_id or reference.split(" ")[0][:998],
-        verp_token=traits.token(letter, Part(head, b"", "", {})),
+        verp_token=traits.leaving_address(letter) or traits.token(letter, Part(head, b"", "", {})),
         original_from=original.sender,
         original_subject=original.subject,
         arrival_date=letter.headers.get("date")[:200],

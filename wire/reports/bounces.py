@@ -6,14 +6,15 @@ from wire.reports import evidence, notice, status_reports, traits, word_reports,
 from wire.reports.evidence import Evidence
 from wire.reports.letter import Part
 from wire.reports.report import Report
+from wire.rulebook import Rulebook
 
 
-def of(letter: Part) -> list[Report]:
+def of(letter: Part, book: Rulebook) -> list[Report]:
     """One report for each recipient; none if the mail is no bounce and no warning."""
     found = evidence.of(letter)
-    if found.status is not None and (reports := status_reports.of(found, found.status)):
+    if found.status is not None and (reports := status_reports.of(found, found.status, book)):
         return reports
-    return word_reports.of(found) if _may_be_bounce(found) else []
+    return word_reports.of(found, book) if _may_be_bounce(found) else []
 
 
 def _may_be_bounce(found: Evidence) -> bool:

@@ -31,6 +31,7 @@ _NAMES_ONE: Final = ("final-recipient", "original-recipient", "x-actual-recipien
 _ADDRESS_TYPE: Final = re.compile(r"^\s*[A-Za-z][\w.-]{0,30}\s*;\s*")
 _XTEXT: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")  # RFC 6533 section 3
 _INLINE: Final = re.compile(r"^Final-Recipient[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_REPORTING: Final = re.compile(r"^(?:Reporting-MTA|Action)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _BESIDE: Final = re.compile(
     r"^(?:Action|Status|Reporting-MTA)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
@@ -74,6 +75,15 @@ def _texts(letter: Part) -> Iterator[str]:
         found = _INLINE.search(text)
         if found and _BESIDE.search(text):
             yield text[max(text.rfind("\n\n", 0, found.start()), 0) :]
+
+
+def before_fields(words: str) -> str:
+    """The words for people, without the fields where these stand in the same text."""
+    found = _INLINE.search(words)
+    if found is None:
+        return words
+    begin = _REPORTING.search(words)
+    return words[: begin.start() if begin and begin.start() < found.start() else found.start()]
 
 
 def _groups(text: str) -> Iterator[Fields]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wire.outcomes import Phase
-from wire.replies import Verdict, classify
+from wire.replies import Verdict
+from wire.rulebook import Rulebook
 
 LONGEST: Final = 2000  # characters of a diagnostic that are kept and judged
 
@@ -20,17 +21,37 @@ _GLUED: Final = re.compile(r"\.\.\.(?=[^\s.])")  # "user@example.com...User unkn
 _ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _GENERIC: Final = re.compile(r"[245]\.0\.0\Z")
 _STATUS: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-# Where the attempt stood, in the words of mailers; the first that is found counts.
+# What a mailer says of the attempt, not the server that is quoted. Nobody but a mailer says so, and
+# before a recipient was named it decides whom a refusal can blame.
+_FRAME: Final = re.compile(
+    r"in reply to (?:the )?(?P<replied>.{2,30}?) command"
+    r"|remote mail(?:er| ?server) after (?P<after>[A-Z]{4}(?: FROM)?|initial connection)"
+    r"|(?P<talk>refused to talk to me)",
+    re.IGNORECASE,
+)
+_SPOKEN: Final = (
+    ("end of data", Phase.end_of_data),
+    ("rcpt", Phase.rcpt),
+    ("data", Phase.data),
+    ("mail", Phase.mail),
+    ("ehlo", Phase.ehlo),
+    ("helo", Phase.ehlo),
+    ("starttls", Phase.starttls),
+    ("auth", Phase.auth),
+    ("initial", Phase.banner),
+    ("refused", Phase.banner),
+)
+# Where the attempt stood, in looser words; the first that is found counts.
 _PHASES: Final = tuple(
     (re.compile(words, re.IGNORECASE), phase)
     for words, phase in (
         (r"end of (?:message|data)|final DATA|DATA_END|\[BODY\]|<CRLF>\.", Phase.end_of_data),
         (r"RCPT[ _]TO|\bRCPT\b|recipient (?:rejected|refused)", Phase.rcpt),
         (r"\b(?-i:DATA)\b", Phase.data),
-        (r"MAIL[ _]FROM|MAIL command", Phase.mail),
-        (r"\b(?:EHLO|HELO)\b", Phase.ehlo),
-        (r"STARTTLS|TLS handshake", Phase.starttls),
-        (r"initial (?:connection|greeting)|banner|refused to talk to me|greeting", Phase.banner),
+        (r"(?-i:MAIL[ _]F(?:ROM|rom):)|MAIL command", Phase.mail),
+        (r"(?-i:\b(?:EHLO|HELO) command)", Phase.ehlo),
+        (r"TLS handshake", Phase.starttls),
+        (r"initial (?:connection|greeting)", Phase.banner),
         (
             r"connect(?:ion)?\b.{0,40}(?:timed out|refused|reset|unreachable)|no route to host",
             Phase.connect,
@@ -45,6 +66,7 @@ _SAID: Final = re.compile(
     re.MULTILINE,
 )
 _IN_REPLY: Final = re.compile(r"in reply to .{2,30}? command|SMTP command\s{1,4}[A-Z]{4}")
+_COMMAND_NAMED: Final = re.compile(r"\s?\(in reply to [^()]{2,40}\)\s?\Z")  # Postfix adds it
 # Sendmail sends RCPT and DATA at once, and shows the last: this is how recipients were refused.
 _NO_RECIPIENT: Final = re.compile(r"need RCPT|no valid recipients|\b503 ", re.IGNORECASE)
 
@@ -59,8 +81,30 @@ class Diagnosis:
     verdict: Verdict
 
 
-def of(text: str, *, status: str = "", context: str = "", mx: str = "") -> Diagnosis:
-    """Judge what was said about one recipient.
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A server's reply without the words of who quotes it; `code` None where there is none."""
+
+    phase: Phase
+    code: int | None
+    text: str
+
+
+def quote(diagnostic: str) -> Quote:
+    """The reply in a diagnostic; all of it where none is quoted."""
+    text = _GLUED.sub("... ", " ".join(diagnostic.split()))[:LONGEST]
+    phase = _phase(text, "")
+    found = _REPLY.search(text)
+    if found is None:
+        return Quote(phase, None, text)
+    said = _COMMAND_NAMED.sub("", text[found.end("code") :].lstrip(" -:;,"))
+    return Quote(phase, int(found["code"]), re.sub(rf"\s{found['code']}[ -]", " ", said))
+
+
+def of(
+    text: str, *, book: Rulebook, status: str = "", context: str = "", mx: str = ""
+) -> Diagnosis:
+    """Judge what was said about one recipient by the rules of `book`.
 
     `status` is the report's own field, `context` the words around, which help where `text` alone
     says nothing that is known, `mx` the host that said it.
@@ -71,10 +115,11 @@ def of(text: str, *, status: str = "", context: str = "", mx: str = "") -> Diagn
     quoted = found["enhanced"] if found and found["enhanced"] else _first_enhanced(text)
     status = known_status(status)
     enhanced = quoted if quoted and (not status or _GENERIC.match(status)) else status
-    verdict = classify(_phase(text, context), code, enhanced, text, mx=mx or None)
+    phase = _phase(text, context)
+    verdict = book.classify(phase, code, enhanced, text, mx=mx or None)
     if context and verdict.category == "unclassified":
         whole = " ".join(context.split())[:LONGEST]
-        wider = classify(_phase(text, context), code, enhanced, whole, mx=mx or None)
+        wider = book.classify(phase, code, enhanced, whole, mx=mx or None)
         verdict = wider if wider.category != "unclassified" else verdict
     return Diagnosis(text, code, enhanced, verdict)
 
@@ -97,10 +142,24 @@ def _first_enhanced(text: str) -> str:
 def _phase(text: str, context: str) -> Phase:
     """Where the attempt stood; recipient commands are by far the commonest place of a refusal."""
     asked = _IN_REPLY.search(context)
-    for words, phase in _PHASES:
-        if words.search(text) or (asked and words.search(asked[0])):
+    for said_of_it in (text, asked[0] if asked else ""):
+        phase = _spoken(said_of_it) or _in_looser_words(said_of_it)
+        if phase is not None:
             return phase
     said = _SAID.findall(context)
     if said and said[-1] in {"DATA", "."}:
         return Phase.rcpt if _NO_RECIPIENT.search(context) else Phase.end_of_data
     return Phase.mail if said and said[-1] == "MAIL" else Phase.rcpt
+
+
+def _spoken(text: str) -> Phase | None:
+    """The command that a mailer names beside the reply it quotes."""
+    found = _FRAME.search(text)
+    if found is None:
+        return None
+    words = (found["replied"] or found["after"] or found["talk"]).lower()
+    return next((phase for begin, phase in _SPOKEN if words.startswith(begin)), None)
+
+
+def _in_looser_words(text: str) -> Phase | None:
+    return next((phase for words, phase in _PHASES if words.search(text)), None)

@@ -37,18 +37,22 @@ class Evidence:
 
     def context(self, reason: str) -> str:
         """The words in which `reason` was said, for the classifier."""
-        return f"{reason}\n{self.words[:1500]}\n{traits.subject(self.letter)}"
+        head = f"{traits.subject(self.letter)}\n{traits.filter_mark(self.letter)}"
+        return f"{reason}\n{self.words[:1500]}\n{head}"
 
 
 def of(letter: Part) -> Evidence:
     original, _ = returned.in_parts(letter)
     words, quoted = returned.in_text(_words(letter))
     original = original if len(original.headers) else quoted
+    status = delivery_status.of(letter)
+    if status is not None and status.recipients:
+        words = delivery_status.before_fields(words)
     return Evidence(
         letter,
         words,
         original,
-        delivery_status.of(letter),
+        status,
         _is_delayed(letter, words),
         traits.own_addresses(letter),
         _about(letter, words, original),

@@ -83,12 +83,16 @@ _LABEL: Final = re.compile(
 _COMMAND: Final = re.compile(
     rf"(?:RCPT TO\s?:|dda:SMTP=|\bSMTP[:=])\s{{0,3}}<?\s?(?P<address>{_A})", re.IGNORECASE
 )
+# What Sendmail says itself after the words of the server ("<<<"), which may name the sender.
+_OWN_LINE: Final = re.compile(
+    rf"^\s{{0,8}}[45]\d\d[ -](?:[45]\.\d\.\d{{1,3}} )?<?(?P<address>{_A})>?(?P<rest>\.\.\. .+)$"
+)
 # Fields and sentences that name the sender, or somebody who may help.
 _OTHERS: Final = re.compile(
     r"^[\s>*|]{0,20}(?:from|sender|reply-to|return-path|message-?id|mail from|errors-to|x-[\w-]+"
     r"|date|subject|original (?:sender|from)|originator|sent by|references|in-reply-to|received"
     r"|resent-from|von|de|da|van|od|от|差出人|送信者|发件人)\s{0,3}[:：]"
-    r"|mail from:|envelope[- ](?:from|sender)"
+    r"|mail from:|envelope[- ](?:from|sender)|the sender is\b"
     r"|\b(?:contact|write to|forward|help|assistance|questions?|support|report (?:this|it)"
     r"|administrator|please (?:send|reply|visit|e-?mail)|postmaster at|reply to|complain"
     r"|removal|whitelist|unblock)\b|お問い?合わせ",
@@ -113,6 +117,17 @@ def of(line: str, number: int) -> list[Finding]:
 def _command(line: str, number: int) -> list[Finding] | None:
     named = [addresses.clean(found["address"]) for found in _COMMAND.finditer(line)]
     return [Finding(address, Sureness.said, number, "") for address in named] or None
+
+
+def is_own_line(line: str) -> bool:
+    """Whether Sendmail says it all in this line: what follows is about somebody else."""
+    return _OWN_LINE.match(line) is not None
+
+
+def _own_line(line: str, number: int) -> list[Finding] | None:
+    found = _OWN_LINE.match(line)
+    address = addresses.clean(found["address"]) if found else ""
+    return [Finding(address, Sureness.said, number, line.strip())] if address else None
 
 
 def _summary(line: str, number: int) -> list[Finding] | None:
@@ -160,6 +175,7 @@ def _in_a_sentence(line: str, number: int) -> list[Finding]:
 
 _LAYOUTS: Final[tuple[Callable[[str, int], list[Finding] | None], ...]] = (
     _command,
+    _own_line,
     _summary,
     _somebody_else,
     _alone,

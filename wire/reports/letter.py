@@ -34,7 +34,9 @@ _BOUNDARY_LINE: Final = re.compile(
 
 @dataclass(slots=True)
 class Part:
-    """One part, or the whole mail. `body` is as transferred, empty where there are `parts`."""
+    """One part, or the whole mail. `body` is as transferred; where there are `parts`, it is what
+    stands before the first of them.
+    """
 
     headers: Headers
     body: bytes
@@ -93,6 +95,8 @@ def _part(octets: bytes, start: int, end: int, depth: int, room: list[int]) -> P
         for first, last in _pieces(octets, begin, end, parameters.get("boundary", "")):
             if room[0] <= 0:
                 break
+            if not part.parts:
+                part.body = octets[begin : min(first, begin + LONGEST_TEXT)]
             part.parts.append(_part(octets, first, last, depth + 1, room))
     if not part.parts:
         part.body = octets[begin:end]

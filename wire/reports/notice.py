@@ -27,6 +27,8 @@ _EXPANDED: Final = re.compile(
 _ANNOUNCED: Final = re.compile(
     r"(?:recipients?|address(?:es)?)\b.*:\s{0,8}$|because .{0,80}$", re.IGNORECASE
 )
+# au (KDDI) says what is wrong above the list of recipients, and "user unknown" of each of them.
+_STATED: Final = re.compile(r"^The user\(s\) account is [a-z ]{3,40}", re.MULTILINE)
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]{1,63}\Z", re.ASCII)
 _STOP: Final = re.compile(
     r"^\s{0,8}(?:[-=_*]{8,}\s*$|if your message was also|please (?:do not|reply)"
@@ -42,6 +44,22 @@ def findings(text: str, *, strangers: frozenset[str] = frozenset()) -> list[Find
     sender's own, the mailer's.
     """
     lines = [line[:LONGEST_LINE] for line in text.split("\n")[:MOST_LINES]]
+    every = _without(_every_finding(lines), strangers)
+    best = max((found.sureness for found in every), default=Sureness.mentioned)
+    surest = [found for found in every if found.sureness == best and found.address]
+    starts = {found.line: found.address for found in every if found.sureness == Sureness.said}
+    stated = _STATED.search(text)
+    for found in surest:
+        reason = _reason(lines, found, starts)
+        found.reason = f"{stated[0]}\n{reason}".strip() if stated else reason
+    chosen = _once(surest)
+    for found in chosen:
+        if origin := _EXPANDED.search(found.reason):
+            found.origin = addresses.clean(origin["address"])
+    return chosen
+
+
+def _every_finding(lines: list[str]) -> list[Finding]:
     every: list[Finding] = []
     room = _MOST_EXAMINED
     for number, line in enumerate(lines):
@@ -49,17 +67,7 @@ def findings(text: str, *, strangers: frozenset[str] = frozenset()) -> list[Find
             near = _near_address(line)
             room -= len(near)
             every += layouts.of(near, number)
-    every = _without(every, strangers)
-    best = max((found.sureness for found in every), default=Sureness.mentioned)
-    surest = [found for found in every if found.sureness == best and found.address]
-    starts = {found.line: found.address for found in every if found.sureness == Sureness.said}
-    for found in surest:
-        found.reason = _reason(lines, found, starts)
-    chosen = _once(surest)
-    for found in chosen:
-        if origin := _EXPANDED.search(found.reason):
-            found.origin = addresses.clean(origin["address"])
-    return chosen
+    return every
 
 
 def names_only(text: str, domain: str) -> list[Finding]:
@@ -105,6 +113,8 @@ def _once(every: list[Finding]) -> list[Finding]:
 
 def _reason(lines: list[str], found: Finding, starts: dict[int, str]) -> str:
     """The rest of the line, and the lines below until those of another address."""
+    if layouts.is_own_line(found.rest):
+        return _with_answer(lines, found)
     told = [found.rest] if found.rest else []
     empty = 0
     for number in range(found.line + 1, min(found.line + _REASON_LINES, len(lines))):
@@ -117,6 +127,12 @@ def _reason(lines: list[str], found: Finding, starts: dict[int, str]) -> str:
         if line:
             told.append(line)
     return "\n".join(told) or _above(lines, found.line)
+
+
+def _with_answer(lines: list[str], found: Finding) -> str:
+    """What Sendmail says, behind the server's answer right above it: the reason is in that."""
+    above = lines[found.line - 1].strip() if found.line else ""
+    return f"{above}\n{found.rest}" if above.startswith("<<<") else found.rest
 
 
 def _above(lines: list[str], number: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from wire.reports import diagnosis, traits
 from wire.reports.letter import Part
 from wire.reports.report import Kind, Report
+from wire.rulebook import Rulebook
 
 MOST_RECIPIENTS: Final = 1000
 # Event: its own object, the list in it, the kind it is here.
@@ -23,7 +24,7 @@ _EVENTS: Final = {
 Object = dict[str, Any]
 
 
-def of(letter: Part) -> list[Report]:
+def of(letter: Part, book: Rulebook) -> list[Report]:
     """The recipients of the event; none if the mail holds no event that is known."""
     if "x-amz-sns-message-id" not in letter.headers:
         return []
@@ -34,17 +35,17 @@ def of(letter: Part) -> list[Report]:
     key, list_key, kind = _EVENTS[name.lower()]
     about, mail = _object(event, key), _object(event, "mail")
     return [
-        _report(kind, recipient, about, mail)
+        _report(kind, recipient, about, mail, book)
         for recipient in _objects(about, list_key)[:MOST_RECIPIENTS]
     ]
 
 
-def _report(kind: Kind, recipient: Object, about: Object, mail: Object) -> Report:
+def _report(kind: Kind, recipient: Object, about: Object, mail: Object, book: Rulebook) -> Report:
     quoted = _text(recipient, "diagnosticCode").partition("; ")[2] or _text(
         recipient, "diagnosticCode"
     )
     words = f"{_text(about, 'bounceType')} {_text(about, 'bounceSubType')}".strip()
-    judged = diagnosis.of(quoted or words, status=_text(recipient, "status"))
+    judged = diagnosis.of(quoted or words, book=book, status=_text(recipient, "status"))
     failed = kind is not Kind.complaint
     source = _text(mail, "source")
     return Report(

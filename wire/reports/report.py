@@ -22,6 +22,14 @@ class Kind(StrEnum):
     other = "other"  # receipts, successes, ordinary mail, what cannot be read
 
 
+class Form(StrEnum):
+    """How the mail is built: whether a program that reports for a living has written it."""
+
+    status = "status"  # multipart/report with a status of delivery (RFC 3464, RFC 6533)
+    feedback = "feedback"  # multipart/report with a feedback report (RFC 5965)
+    words = "words"  # anything else: what it reports was read from its words
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One recipient of one report; a text is "" where the report does not say.
@@ -29,9 +37,10 @@ class Report:
     `recipient` is whom it is about, as written there. `action` is RFC 3464's (failed, delayed,
     delivered, relayed, expanded). `status` is an enhanced code (RFC 3463). `verdict` is the
     classifier's, None for what is no refusal. `verp_token` is the whole address to which our
-    envelope sender asks bounces to be sent, found in the mail or in what it returns; whether it is
-    ours and genuine, its key says. `feedback_type` is RFC 5965's, or "opt-out". `note` says what
-    was left out.
+    envelope sender asks bounces to be sent, found in the mail or in what it returns; of an opt-out
+    it may be our unsubscribe address instead. Whether it is ours and genuine, its key says.
+    `feedback_type` is RFC 5965's, or "opt-out". `note` says what was left out. `form` is that of
+    the mail.
     """
 
     kind: Kind
@@ -51,3 +60,4 @@ class Report:
     original_from: str = ""
     original_subject: str = ""
     note: str = ""
+    form: Form = Form.words

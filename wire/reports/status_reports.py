@@ -9,23 +9,23 @@ from wire.reports.delivery_status import Fields, Status
 from wire.reports.evidence import Evidence
 from wire.reports.layouts import Finding
 from wire.reports.report import FEW, MANY, MOST_REPORTS, Kind, Report
+from wire.rulebook import Rulebook
 
 _SUCCESSES: Final = frozenset({"delivered", "relayed", "expanded", "delivery", "success"})
 
 
-def of(found: Evidence, status: Status) -> list[Report]:
+def of(found: Evidence, status: Status, book: Rulebook) -> list[Report]:
     named = notice.findings(found.words, strangers=found.strangers)
     said = {finding.address.lower(): finding for finding in named}
-    note = MANY if status.cut else ""
     reports: dict[tuple[str, str], Report] = {}
     for fields in status.recipients[:MOST_REPORTS]:
-        if report := _of_recipient(found, status, fields, said, note):
+        if report := _of_recipient(found, status, fields, said, book):
             reports.setdefault((report.recipient.lower(), report.action), report)
     return list(reports.values())
 
 
 def _of_recipient(
-    found: Evidence, status: Status, fields: Fields, said: dict[str, Finding], note: str
+    found: Evidence, status: Status, fields: Fields, said: dict[str, Finding], book: Rulebook
 ) -> Report | None:
     recipient = _recipient(found, fields, said, alone=len(status.recipients) == 1)
     action = _action(found, fields)
@@ -37,6 +37,7 @@ def _of_recipient(
     remote = delivery_status.plain(fields.get("remote-mta", "")).split(" ")[0].strip("()[]")
     judged = diagnosis.of(
         quoted or reason,
+        book=book,
         status=fields.get("status", ""),
         context=found.context(reason) if len(status.recipients) <= FEW else "",
         mx=remote,
@@ -55,7 +56,7 @@ def _of_recipient(
         remote_mta=remote,
         arrival_date=status.message.get("arrival-date", "")[:200],
         original_recipient=delivery_status.address(fields.get("original-recipient", "")),
-        note=note,
+        note=MANY if status.cut else "",
         **found.about,
     )
 

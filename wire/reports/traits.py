@@ -21,6 +21,11 @@ _DAEMON: Final = re.compile(
 # The envelope sender that asks for bounces to come back: our own shape of token (wire.tokens),
 # found also where a forwarder has wrapped it (SRS, PRVS, BATV).
 _TOKEN: Final = re.compile(r"(?<![a-z2-7])b-[a-z2-7]{29}@[a-z0-9.-]{1,253}[a-z0-9]", re.IGNORECASE)
+# The address in our List-Unsubscribe; a mail program may write a name beside it.
+_LEAVING: Final = re.compile(
+    r"(?<![a-z2-7])u-[a-z2-7]{29}@[a-z0-9.-]{1,253}[a-z0-9]", re.IGNORECASE
+)
+_LEAVING_FIELDS: Final = ("to", "delivered-to", "x-original-to", "envelope-to", "x-rcpt-to")
 _TOKEN_FIELDS: Final = (
     "return-path", "to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to",
     "x-rcpt-to", "apparently-to", "original-recipient", "x-failed-recipients", "errors-to",
@@ -44,6 +49,12 @@ def has_null_sender(letter: Part) -> bool:
 
 def subject(letter: Part) -> str:
     return letter.headers.words("subject")[:500]
+
+
+def filter_mark(letter: Part) -> str:
+    """What a filter says in the header alone: au's (KDDI) X-SPASIGN, whose notice has no reason."""
+    mark = letter.headers.get("x-spasign")[:20]
+    return f"X-SPASIGN: {mark}" if mark else ""
 
 
 def speaks_of_failure(letter: Part) -> bool:
@@ -92,6 +103,15 @@ def token(*parts: Part | None) -> str:
             for value in part.headers.all(name)[:50]:
                 if found := _TOKEN.search(value):
                     return found[0]
+    return ""
+
+
+def leaving_address(letter: Part) -> str:
+    """The unsubscribe address of ours (wire.tokens) that it was sent to; else ""."""
+    for name in _LEAVING_FIELDS:
+        for value in letter.headers.all(name)[:50]:
+            if found := _LEAVING.search(value):
+                return found[0]
     return ""
 
 

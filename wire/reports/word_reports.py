@@ -6,17 +6,17 @@ from wire.reports import addresses, diagnosis, notice
 from wire.reports.evidence import Evidence
 from wire.reports.layouts import Finding, Sureness
 from wire.reports.report import FEW, MANY, MOST_REPORTS, Kind, Report
+from wire.rulebook import Rulebook
 
 
-def of(found: Evidence) -> list[Report]:
+def of(found: Evidence, book: Rulebook) -> list[Report]:
     """One report for each recipient that the notice or what came back names."""
     chosen = _findings(found)
-    note = MANY if found.words.count("@") > notice.MOST_FINDINGS else ""
     transcript = notice.replies(found.words)
     few = len(chosen) <= FEW
     return [
         _of_finding(found, finding, _said_of(finding, transcript, alone=len(chosen) == 1),
-                    note=note, few=few)
+                    book=book, few=few)
         for finding in chosen[:MOST_REPORTS]
     ]  # fmt: skip
 
@@ -46,9 +46,11 @@ def _names_only(found: Evidence) -> list[Finding]:
     return notice.names_only(found.words, sender.rpartition("@")[2]) if sender else []
 
 
-def _of_finding(found: Evidence, finding: Finding, text: str, *, note: str, few: bool) -> Report:
+def _of_finding(
+    found: Evidence, finding: Finding, text: str, *, book: Rulebook, few: bool
+) -> Report:
     context = found.context(finding.reason) if few else ""
-    judged = diagnosis.of(text or found.words[:500], context=context)
+    judged = diagnosis.of(text or found.words[:500], book=book, context=context)
     return Report(
         kind=Kind.delayed if found.delayed else Kind.bounce,
         recipient=finding.address,
@@ -57,7 +59,7 @@ def _of_finding(found: Evidence, finding: Finding, text: str, *, note: str, few:
         diagnostic=judged.text,
         verdict=judged.verdict,
         original_recipient=finding.origin,
-        note=note,
+        note=MANY if found.words.count("@") > notice.MOST_FINDINGS else "",
         **found.about,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from delivery import intake_process
 
@@ -21,6 +22,12 @@ class Command(BaseCommand):
             # Not uvloop: aiosmtpd's STARTTLS works on asyncio's own loop only.
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 runner.run(self._run())
+        except OperationalError as error:
+            raise CommandError(
+                f"The intake has waited for PostgreSQL in vain ({str(error).strip()}): start it, "
+                "or set DATABASE_URL to where it runs.",
+                returncode=2,
+            ) from None
         except OSError as error:
             place = f"{settings.INTAKE_HOST}, port {settings.INTAKE_PORT}"
             raise CommandError(

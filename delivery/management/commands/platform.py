@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from customers.people import PersonRefused
 from delivery import platform_dns, platform_file, platform_plan, platform_store
@@ -23,15 +25,21 @@ class Command(BaseCommand):
     help = "Show the platform as a TOML file, apply such a file, print the DNS records it needs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        self.add_actions(parser.add_subparsers(dest="action", required=True, metavar="ACTION"))
+
+    def add_actions(self, actions: Any) -> None:
+        """What can be asked for; a layer above adds its own."""
         actions.add_parser("show", help="print the present platform as TOML, without secrets")
-        actions.add_parser("dns", help="print the DNS records that the present platform needs")
+        dns = actions.add_parser(
+            "dns", help="print the DNS records that the present platform needs"
+        )
+        dns.add_argument("--language", choices=["en", "ja"], default="en", help="of its remarks")
         apply = actions.add_parser("apply", help="make the platform what a TOML file says")
         apply.add_argument("file", type=Path, metavar="FILE.toml")
         apply.add_argument("--dry-run", action="store_true", help="say what would change, no more")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with translation.override("en"):
+        with translation.override(options.get("language", "en")):
             getattr(self, options["action"])(options)
 
     def show(self, options: dict[str, Any]) -> None:
@@ -80,8 +88,11 @@ class Command(BaseCommand):
             self.stdout.write(f"Note: {remark}.")
 
     def print_dns(self, entries: Sequence[Entry]) -> None:
-        for zone in platform_dns.zones(entries):
-            self.stdout.write(f"\n; DNS records for {zone.domain}")
+        intake = platform_dns.Intake(
+            settings.INTAKE_NAME, settings.INTAKE_HOST, settings.INTAKE_PORT
+        )
+        for zone in platform_dns.zones(entries, intake=intake):
+            self.stdout.write("\n; " + _("DNS records for %(domain)s") % {"domain": zone.domain})
             for record in zone.records:
                 self.stdout.write(str(record))
             for remark in zone.remarks:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from config import run, single
 from sandbox import certificates, reconcile
-from sandbox.demo import platform, story
+from sandbox.demo import names, platform, story
 from sandbox.internet import PortTaken, require_ports
 from sandbox.scenario import load
 
@@ -54,6 +54,7 @@ class Command(BaseCommand):
         os.environ["TLS_AUTHORITIES"] = str(directory / certificates.FILE)
         password = story.password(Path(settings.VAR_DIR))
         ids = story.load(now=timezone.now(), password=password, say=self.say)
+        names.publish(directory)
         self.welcome(password)
         code = run.run(self.sandbox(), until=Director(self, ids, password, once).ask)
         return code or (self.reconcile() if once else 0)

@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox.internet import Internet, PortTaken, run
 from sandbox.late_bounces import Address
+from sandbox.own_lists import with_own_lists
+from sandbox.own_names import with_own_names
 from sandbox.scenario import DEFAULT, BadScenario, load
 
 
@@ -44,7 +46,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         await run(
-            load(options["scenario"]),
+            with_own_lists(with_own_names(load(options["scenario"]), options["directory"])),
             port=options["port"],
             dns_port=options["dns_port"],
             directory=options["directory"],

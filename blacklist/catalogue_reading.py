@@ -88,16 +88,23 @@ def read_entry(raw: Mapping[str, Any]) -> Entry:
         code_impact={code: Impact(impact) for code, impact in impacts},
         delisting=Delisting(raw["delisting"]),
         confidence=Confidence(raw["confidence"]),
-        cadence_floor=raw.get("min_interval_s", SHORTEST_CADENCE),
-        refused=frozenset(raw.get("refused", ())),
-        ignored=frozenset(raw.get("ignored", ())),
-        listed=_points(kinds, raw.get("test_listed"), raw.get("test_listed6")),
-        unlisted=_points(kinds, raw.get("test_unlisted"), None),
-        random=raw.get("test_random", True),
-        per_second=float(raw.get("per_second", 0)),
-        per_day=raw.get("per_day", 0),
-        **{name: raw[name] for name in (*TEXTS, *SWITCHES) if name in raw},
+        **_optional(raw, kinds),
     )
+
+
+def _optional(raw: Mapping[str, Any], kinds: frozenset[Kind]) -> dict[str, Any]:
+    """What a list may leave out."""
+    return {
+        "cadence_floor": raw.get("min_interval_s", SHORTEST_CADENCE),
+        "refused": frozenset(raw.get("refused", ())),
+        "ignored": frozenset(raw.get("ignored", ())),
+        "listed": _points(kinds, raw.get("test_listed"), raw.get("test_listed6")),
+        "unlisted": _points(kinds, raw.get("test_unlisted"), None),
+        "random": raw.get("test_random", True),
+        "per_second": float(raw.get("per_second", 0)),
+        "per_day": raw.get("per_day", 0),
+        **{name: raw[name] for name in (*TEXTS, *SWITCHES) if name in raw},
+    }
 
 
 def _problems(raw: Mapping[str, Any]) -> list[str]:

@@ -111,24 +111,17 @@ class Blocklists:
         return True, self._faulty(held, fault, asked, over_tcp=over_tcp)
 
     def _find(self, query: bytes) -> tuple[BoxList, _Query] | None:
-        starts = []
-        at = QUESTION_AT
-        try:
-            while length := query[at]:
-                if length > LONGEST_LABEL:
-                    return None
-                starts.append(at)
-                at += length + 1
-            kind = query[at + 2]
-        except IndexError:
+        """Before a list's zone there are four labels most often, an IPv4 address: try it first."""
+        end = query.find(b"\0", QUESTION_AT)
+        if not QUESTION_AT < end < len(query) - 4:
             return None
-        name = query[QUESTION_AT : at + 1].lower()
-        # Before a list's zone there are four labels most often: an IPv4 address.
+        name = query[QUESTION_AT : end + 1].lower()
+        starts = _label_starts(name)
         for start in (*starts[4:5], *starts):
-            held = self._lists.get(name[start - QUESTION_AT :])
+            held = self._lists.get(name[start:])
             if held is not None:
-                labels = name[: start - QUESTION_AT]
-                return held, _Query(query[:4], query[QUESTION_AT : at + 5], labels, kind)
+                question = query[QUESTION_AT : end + 5]
+                return held, _Query(query[:4], question, name[:start], query[end + 2])
         return None
 
     def _honest(self, held: BoxList, asked: _Query) -> bytes:
@@ -162,6 +155,18 @@ class Blocklists:
 
     def _absent(self, asked: _Query, rcode: int) -> bytes:
         return _answer(asked, rcode, authority=self._soa)
+
+
+def _label_starts(name: bytes) -> list[int]:
+    """Where labels begin; none where the name is compressed or cut short."""
+    starts = []
+    at = 0
+    while at < len(name) and (length := name[at]):
+        if length > LONGEST_LABEL:
+            return []
+        starts.append(at)
+        at += length + 1
+    return starts
 
 
 def _answer(

@@ -67,7 +67,7 @@ def check_pattern(pattern: str) -> Pattern:
     try:
         return Linear(pattern, re2.compile(pattern.encode("utf-8", "replace"), _options()))
     except re2.error as error:
-        raise _refused(pattern, _words(error)) from error
+        raise _refused(pattern, error.args[0].decode("utf-8", "replace")) from error
 
 
 def _options() -> Any:
@@ -77,11 +77,6 @@ def _options() -> Any:
     options.never_capture = True  # whether it is there is all that is asked
     options.max_mem = MEMORY
     return options
-
-
-def _words(error: Exception) -> str:
-    said = error.args[0]
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def _refused(pattern: str, said: str) -> PatternRefused:

@@ -28,6 +28,9 @@ ACCEPTED: Final = Verdict("accepted", Permanence.permanent, BLAMED["accepted"])
 _BEFORE_RECIPIENTS: Final = frozenset(
     {Phase.connect, Phase.banner, Phase.ehlo, Phase.starttls, Phase.auth, Phase.mail}
 )
+# Asked for each reply: to hash or look up a member of an enumeration takes longer.
+_RCPT: Final = Phase.rcpt
+_RECIPIENT: Final = Party.recipient
 
 
 class Rulebook:
@@ -77,10 +80,10 @@ class Rulebook:
         """The first rule in order. One that blames the recipient gives way before any recipient has
         been named, and to one that knows the words of a listing.
         """
-        if seen.phase in _BEFORE_RECIPIENTS:
+        if seen.phase is not _RCPT and seen.phase in _BEFORE_RECIPIENTS:
             return self._innocent.find(seen)
         rule = self._all.find(seen)
-        if rule is None or rule.blamed is not Party.recipient:
+        if rule is None or rule.blamed is not _RECIPIENT:
             return rule
         listing = self._listings.find(seen)
         is_meant = rule.above_listings or rule in self.own  # an operator knows what it is about
@@ -99,16 +102,10 @@ def _permanence(seen: Seen) -> Permanence:
     return Permanence.temporary if code >= 400 else Permanence.unknown
 
 
-@cache
-def _plain_verdict(category: str, permanence: Permanence, blamed: Party, rule: str) -> Verdict:
-    """There are few: not each reply needs one of its own."""
-    return Verdict(category, permanence, blamed, rule=rule)
-
-
 def _verdict(rule: Rule, seen: Seen) -> Verdict:
     permanence = rule.permanence or _permanence(seen)
     if rule.category not in _NAMING:
-        return _plain_verdict(rule.category, permanence, rule.blamed, rule.id)
+        return Verdict(rule.category, permanence, rule.blamed, "", "", "", rule.id)
     at, resource, url = reply_resources.named_in(rule.category, seen, listed_at=rule.list)
     return Verdict(rule.category, permanence, rule.blamed, at, resource, url, rule.id)
 

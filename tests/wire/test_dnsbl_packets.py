@@ -84,6 +84,7 @@ def test_an_answer_cut_short_is_no_answer():
         message(kind="TXT"),
         b"\0\7\x81\x83" + b"\0" * 8,
     ],
+    ids=["nothing", "a question", "another name", "another kind", "no question"],
 )
 def test_what_answers_no_question_of_ours_is_passed_over(octets):
     assert read(octets, ASKED) is None

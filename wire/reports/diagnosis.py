@@ -25,12 +25,12 @@ _STATUS: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 # before a recipient was named it decides whom a refusal can blame.
 _FRAME: Final = re.compile(
     r"in reply to (?:the )?(?P<replied>.{2,30}?) command"
-    r"|remote mail(?:er| ?server) after (?P<after>[A-Z]{4}(?: FROM)?|initial connection)"
+    r"|remote mail(?:er| ?server) after (?:pipelined )?(?P<after>[a-z]{3,8})"
     r"|(?P<talk>refused to talk to me)",
     re.IGNORECASE,
 )
 _SPOKEN: Final = (
-    ("end of data", Phase.end_of_data),
+    ("end", Phase.end_of_data),
     ("rcpt", Phase.rcpt),
     ("data", Phase.data),
     ("mail", Phase.mail),
@@ -65,6 +65,7 @@ _SAID: Final = re.compile(
     r"^\s{0,8}(?:>>>|-->|Sent <<<|hMailServer sent:)\s{0,3}(DATA|RCPT|MAIL|EHLO|HELO|\.)",
     re.MULTILINE,
 )
+_SAID_AT: Final = {"MAIL": Phase.mail, "EHLO": Phase.ehlo, "HELO": Phase.ehlo}
 _IN_REPLY: Final = re.compile(r"in reply to .{2,30}? command|SMTP command\s{1,4}[A-Z]{4}")
 _COMMAND_NAMED: Final = re.compile(r"\s?\(in reply to [^()]{2,40}\)\s?\Z")  # Postfix adds it
 # Sendmail sends RCPT and DATA at once, and shows the last: this is how recipients were refused.
@@ -149,7 +150,7 @@ def _phase(text: str, context: str) -> Phase:
     said = _SAID.findall(context)
     if said and said[-1] in {"DATA", "."}:
         return Phase.rcpt if _NO_RECIPIENT.search(context) else Phase.end_of_data
-    return Phase.mail if said and said[-1] == "MAIL" else Phase.rcpt
+    return _SAID_AT.get(said[-1], Phase.rcpt) if said else Phase.rcpt
 
 
 def _spoken(text: str) -> Phase | None:

@@ -18,8 +18,9 @@ PAUSE = 1.0
 
 
 async def listen(bell: asyncio.Event) -> None:
-    """Set the event whenever it rings; for ever, also when Valkey restarts."""
-    while True:
+    """Set the event whenever it rings, until cancelled; also when Valkey restarts."""
+    mine = asyncio.current_task()
+    while mine is None or not mine.cancelling():  # an error on the way out hides that we must end
         try:
             await _hear(bell)
         except (RedisError, OSError) as error:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from blacklist.known_lists import Known, KnownLists
 from blacklist.resources import Resource, Resources, owned
+from wire.dnsbl import Kind
 from wire.verdicts import LISTINGS, REPUTATIONS
 
 SPEAKS_OF_LISTS = LISTINGS | REPUTATIONS
@@ -80,20 +81,28 @@ def meaning(reply: Said, resources: Resources, lists: KnownLists) -> Meant | Non
     """The listing that one reply speaks of; None: it is not about a resource of ours.
 
     A reply that names no address means the one it was said to. Reputation without the name of a
-    list is a matter of pace, not of a listing.
+    list is a matter of pace, not of a listing. Receivers use one wording for all their lists: where
+    a list of domains is named for an address, the domain is meant.
     """
-    resource = _resource(reply, resources)
-    if resource is None:
-        return None
-    known = lists.called(reply.blocklist, resource.kind)
-    if known is None and reply.category not in LISTINGS:
-        return None
-    return Meant(resource, known)
+    for resource in _resources(reply, resources):
+        known = lists.called(reply.blocklist, resource.kind)
+        if known is None and reply.category in LISTINGS:
+            return Meant(resource, None)
+        if known is not None and known.holds(resource.kind):
+            return Meant(resource, known)
+    return None
 
 
-def _resource(reply: Said, resources: Resources) -> Resource | None:
+def _resources(reply: Said, resources: Resources) -> list[Resource]:
+    """What may be meant, the likelier first."""
+    domain = resources.get(reply.domain)
     if reply.resource:
-        return owned(reply.resource, resources)
-    if reply.category in _OF_ADDRESSES:
-        return resources.get(reply.source)
-    return resources.get(reply.domain) if reply.category != "url-listed" else None
+        found = owned(reply.resource, resources)
+    elif reply.category in _OF_ADDRESSES:
+        found = resources.get(reply.source)
+    else:
+        found = domain if reply.category != "url-listed" else None
+    if found is None:
+        return []
+    is_address = found.kind is not Kind.domain
+    return [found, domain] if is_address and domain is not None else [found]

@@ -43,6 +43,10 @@ class Known:
     def floor(self) -> timedelta:
         return timedelta(seconds=self.entry.cadence_floor if self.entry else 0)
 
+    def holds(self, kind: Kind) -> bool:
+        """Whether such a resource can be on it, as far as anybody knows."""
+        return self.entry is None or kind in self.entry.kinds
+
     def impact_of(self, codes: tuple[str, ...]) -> Impact:
         """How grave it is to be on it with these codes."""
         return self.entry.impact_of(codes, self.impact) if self.entry else self.impact

@@ -177,9 +177,9 @@ def _take_in(row: Listing, seen: Observation, *, now: datetime, policy: Policy) 
     if row.state == ListingState.CLEAR:
         if not _begins(seen, now=now, policy=policy):
             return ListingState.CLEAR
-        for name, value in _BLANK.items():
+        for name, value in {**_BLANK, "impact": seen.impact}.items():
             setattr(row, name, value)
-    row.impact, row.is_ours = seen.impact, seen.is_ours
+    row.is_ours = seen.is_ours
     _take_replies(row, seen)
     _take_answer(row, seen, now=now)
     standing = taken_in(standing_of(row), seen.evidence, now=now)
@@ -203,8 +203,8 @@ def _take_answer(row: Listing, seen: Observation, *, now: datetime) -> None:
         row.unanswered_why = seen.why or row.unanswered_why
         return
     row.answered_at, row.unanswered_why = now, ""
-    if seen.evidence.answer is Answer.LISTED:
-        row.codes, row.text = list(seen.codes), seen.text
+    if seen.evidence.answer is Answer.LISTED:  # its codes say how grave it is
+        row.codes, row.text, row.impact = list(seen.codes), seen.text, seen.impact
 
 
 def _follow(row: Listing, seen: Observation, to: ListingState, *, now: datetime) -> ListingMove:

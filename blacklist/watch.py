@@ -6,7 +6,6 @@ goes on where the last one was.
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -24,13 +23,12 @@ from blacklist.watch_memory import Memory, Surroundings
 from blacklist.watch_results import Answered
 from wire.dnsbl import Result, Rule, Target, Watch
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Resources and lists are read again so often; a new address is watched from then on.
 FRESH: Final = timedelta(seconds=30)
-# The sweep looks for due moments, and its progress is written, so often.
-SWEEP_EVERY: Final = timedelta(seconds=4)
+# The sweep looks for due moments so often.
+SWEEP_EVERY: Final = timedelta(seconds=2)
 # A list that told nothing is tried again after so long.
 SILENT_PAUSE: Final = timedelta(seconds=30)
 
@@ -60,6 +58,7 @@ class Watcher:
         self._paused: dict[str, datetime] = {}
         self._checking: set[Key] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._news: list[Answered] = []
 
     async def turn(self) -> None:
         """Hear what is new, and begin what is due; answers are written as they come.
@@ -69,19 +68,23 @@ class Watcher:
         self._raise_errors()
         now = self._clock()
         around = await self._surroundings(now)
+        progress = self._memory.unwritten()  # first: it must not be ahead of the news
+        await self._write_news()
         due = await self._database(lambda: self._memory.hear(around, now=now))
         self._check(around, due)
         if now - self._swept_at >= SWEEP_EVERY:
             self._swept_at = now
-            progress, asked = self._memory.unwritten(), self._dns.asked
-            await self._database(lambda: sweep_store.write(progress, asked=asked, now=now))
             self._sweep(around, now)
+        if progress:
+            asked = self._dns.asked
+            await self._database(lambda: sweep_store.write(progress, asked=asked, now=now))
 
     async def settle(self) -> None:
         """Until all that was begun has been answered and written."""
         while self._tasks:
             await asyncio.wait(self._tasks)
             self._raise_errors()
+        await self._write_news()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -117,7 +120,8 @@ class Watcher:
             answers = [
                 Answered(known, one, result) for one, result in zip(resources, results, strict=True)
             ]
-            await self._write(answers)
+            self._take_note(answers)
+            await self._write_news()
         finally:
             self._checking -= {Key(one.text, known.name) for one in resources}
 
@@ -138,26 +142,33 @@ class Watcher:
 
         def seen(_rule: Rule, target: Target, result: Result) -> None:
             answers.append(Answered(known, by_target[target], result))
+            self._take_note(answers[-1:])
 
         try:
             if rule is not None:
                 await self._dns.sweep([(rule, list(by_target))], seen)
-                await self._write(answers)
                 self._go_on(known, answers, until)
         finally:
             self._sweeping.discard(known.name)
 
     def _go_on(self, known: Known, answers: list[Answered], until: datetime) -> None:
         now = self._clock()
-        if watch_results.is_silent(answers):
+        is_silent = watch_results.is_silent(answers) and watch_results.is_out_of_use(
+            known, self._dns.health
+        )
+        if is_silent:
             self._paused[known.name] = now + SILENT_PAUSE
-        self._memory.go_on(known, answers, until=until, now=now)
+        self._memory.go_on(known, answers, is_silent=is_silent, until=until, now=now)
 
-    async def _write(self, answers: list[Answered]) -> None:
-        """Only what is news."""
-        if worth := watch_results.worth_writing(answers, self._memory.open_keys):
+    def _take_note(self, answers: list[Answered]) -> None:
+        """Keep what is news for the next turn: a long sweep must not hold it back."""
+        self._news += watch_results.worth_writing(answers, self._memory.open_keys)
+
+    async def _write_news(self) -> None:
+        news, self._news = self._news, []
+        if news:
             now = self._clock()
-            await self._database(lambda: self._memory.take_in(worth, now=now))
+            await self._database(lambda: self._memory.take_in(news, now=now))
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

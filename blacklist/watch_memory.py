@@ -78,12 +78,18 @@ class Memory:
         return listings.observe(seen, now=now, policy=self._policy)
 
     def go_on(
-        self, known: Known, answers: list[Answered], *, until: datetime, now: datetime
+        self,
+        known: Known,
+        answers: list[Answered],
+        *,
+        is_silent: bool,
+        until: datetime,
+        now: datetime,
     ) -> None:
-        """The sweep of a list has come further."""
+        """The sweep of a list has come further, or found it silent."""
         before = self.progress.get(known.name, Progress())
         self.progress[known.name] = watch_results.gone_on(
-            known, before, answers, until=until, now=now
+            known, before, answers, is_silent=is_silent, until=until, now=now
         )
         self._unwritten.add(known.name)
 

@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, TypeVar
 
-import dns.resolver
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from blacklist import doorbell, sweep_store
+from blacklist.catalogue_resolvers import resolvers
 from blacklist.watch import Watcher
 from blacklist.watch_memory import Memory
 from delivery.recorder import AWAY
-from wire.dnsbl import Notice, Policy, Watch
+from wire.dnsbl import Notice, Policy, Watch, public_operator
+from wire.dnsbl_resolvers import require_loopback
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,6 +30,8 @@ TURN_SECONDS: Final = 1.0
 BREATH_SECONDS: Final = 0.2
 # Who stands by, or has lost the database, tries again after so long.
 STAND_BY_SECONDS: Final = 2.0
+# How long the end waits for Valkey's answer to our farewell.
+LAST_SECONDS: Final = 1.0
 # The sweep has its own moments: what the lists let us remember must not stand in for them.
 REMEMBERED_SECONDS: Final = 30.0
 
@@ -36,25 +39,21 @@ REMEMBERED_SECONDS: Final = 30.0
 async def run(*, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     """Watch until `stop` is set; `ready` is called when this process is the one that watches.
 
-    While PostgreSQL is away, or another process watches, it waits.
+    While PostgreSQL is away, or another process watches, it waits. ValueError when a resolver may
+    not be asked.
     """
+    require_resolvers()
     bell = asyncio.Event()
     ringing = asyncio.create_task(doorbell.listen(bell))
     with ThreadPoolExecutor(1, thread_name_prefix="database") as thread:
         desk = Desk(thread)
         try:
             while not stop.is_set():
-                try:
-                    if await desk(take_place):
-                        ready()
-                        await _watch(desk, bell, stop)
-                except AWAY as error:
-                    log.warning("PostgreSQL cannot be reached, trying again: %s", error)
+                await _watch_while_possible(desk, bell, stop, ready)
                 await _pause(stop)
         finally:
             ringing.cancel()
-            with suppress(asyncio.CancelledError):
-                await ringing
+            await asyncio.wait([ringing], timeout=LAST_SECONDS)
             await desk(leave_place)
 
 
@@ -85,11 +84,16 @@ def leave_place() -> None:
     connection.close()
 
 
-def resolvers() -> list[tuple[str, int]]:
-    """Those of the settings, or of the system."""
-    if settings.DNS_SERVERS:
-        return list(settings.DNS_SERVERS)
-    return [(str(address), 53) for address in dns.resolver.Resolver().nameservers]
+def require_resolvers() -> None:
+    """ValueError when one of them may not be asked; a warning when lists will not answer it."""
+    if settings.LOOPBACK_ONLY:
+        require_loopback(resolvers())
+    for address, _port in resolvers():
+        if (operator := public_operator(address)) is not None:
+            log.warning(
+                "DNS_SERVERS: many blocklists refuse %s, a resolver that %s runs for everybody; "
+                "set one of your own.", address, operator,
+            )  # fmt: skip
 
 
 def tell(notice: Notice) -> None:
@@ -99,6 +103,21 @@ def tell(notice: Notice) -> None:
         log.info("Blocklist watch: %s is in use again.", what)
     else:
         log.warning("Blocklist watch: %s is not in use (%s).", what, notice.why)
+
+
+async def _watch_while_possible(
+    desk: Desk, bell: asyncio.Event, stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    """Until told to stop, or something breaks: then it may begin anew."""
+    try:
+        if await desk(take_place):
+            ready()
+            await _watch(desk, bell, stop)
+    except AWAY as error:
+        log.warning("PostgreSQL cannot be reached, trying again: %s", error)
+    except Exception:
+        log.exception("The watch broke off; it begins anew.")
+        await desk(leave_place)
 
 
 async def _watch(desk: Desk, bell: asyncio.Event, stop: asyncio.Event) -> None:

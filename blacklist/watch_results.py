@@ -14,7 +14,7 @@ from blacklist.listings import Observation
 from blacklist.resources import Resource
 from blacklist.sweep import still_unanswered
 from blacklist.sweep_store import Progress
-from wire.dnsbl import Clean, Listed, Refused, Result, Unknown
+from wire.dnsbl import Clean, Health, Listed, Refused, Result, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,26 @@ def is_silent(answers: Sequence[Answered]) -> bool:
     return bool(answers) and not any(isinstance(one.result, Listed | Clean) for one in answers)
 
 
+def is_out_of_use(known: Known, health: Mapping[tuple[str, str], Health]) -> bool:
+    """Through no resolver does the list pass its self-test; `health` is the engine's."""
+    resolvers = {resolver for _name, resolver in health}
+    return all(
+        any(health[name, one].trouble for name in ("", known.name) if (name, one) in health)
+        for one in resolvers
+    )
+
+
 def gone_on(
-    known: Known, before: Progress, answers: Sequence[Answered], *, until: datetime, now: datetime
+    known: Known,
+    before: Progress,
+    answers: Sequence[Answered],
+    *,
+    is_silent: bool,
+    until: datetime,
+    now: datetime,
 ) -> Progress:
     """The sweep's progress after a slice. A silent list stays where it is, and says why."""
-    if is_silent(answers):
+    if is_silent:
         last = answers[-1].result
         since = before.trouble_since or now
         return replace(before, trouble=trouble_of(last), why=why_unknown(last), trouble_since=since)

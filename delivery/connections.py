@@ -11,6 +11,7 @@ from delivery import scripts
 
 KEY = "hatobin:connections:"
 CALL_KEY = "hatobin:call:"
+SINCE_KEY = "hatobin:connections-since"
 # A holder renews several times a second; this long after its death its connections are free.
 HOLD_SECONDS = 15.0
 
@@ -46,7 +47,7 @@ def _run(op: str, held: Held) -> int:
     return int(
         scripts.run(
             "connections",
-            keys=[KEY + held.name, CALL_KEY + held.name],
+            keys=[KEY + held.name, CALL_KEY + held.name, SINCE_KEY],
             args=[op, held.holder, held.count, held.most, HOLD_SECONDS, int(held.urgent)],
         )
     )

@@ -97,9 +97,10 @@ def now() -> datetime:
 
 @pytest.fixture
 def valkey() -> Iterator["redis.Redis"]:
-    """This worker's own Valkey database, empty."""
+    """This worker's own Valkey database, empty but not new: see delivery/lua/connections.lua."""
     client = redis.Redis.from_url(os.environ["REDIS_URL"])
     client.flushdb()
+    client.set("hatobin:connections-since", 0)
     yield client
     client.flushdb()
     client.close()

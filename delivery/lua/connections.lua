@@ -1,5 +1,5 @@
 -- Leases of connections: KEYS[1] the holders with the end of their lease, KEYS[2] the call of
--- somebody urgent who found no connection free.
+-- somebody urgent who found no connection free, KEYS[3] since when this Valkey remembers.
 -- ARGV: take | keep | leave, holder, number, most at once, seconds of a lease, 1 when urgent.
 -- Returns the number held. When it is less than what one has, it is time to stop.
 --
@@ -7,6 +7,9 @@
 -- call makes its holder give it up.
 
 local CALL_MS = 3000
+-- After a Valkey that was lost, those who hold connections enter them again within so many seconds;
+-- nobody is lent any before that.
+local GRACE = 1
 
 local op, holder, number = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local most, seconds, urgent = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
@@ -21,6 +24,12 @@ if op == 'leave' then
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local since = redis.call('GET', KEYS[3])
+if not since then
+  since = string.format('%.6f', now)
+  redis.call('SET', KEYS[3], since)
+end
+local is_new = now - tonumber(since) < GRACE
 local called = not urgent and redis.call('EXISTS', KEYS[2]) == 1
 
 local mine = 0
@@ -32,7 +41,7 @@ end
 local free = most - redis.call('ZCARD', KEYS[1]) + mine
 if op == 'take' and not urgent and most > 1 then free = free - 1 end
 local held = math.max(0, math.min(number, free))
-if called and op == 'take' then held = 0 end
+if (called or is_new) and op == 'take' then held = 0 end
 
 -- Leases that a lost Valkey forgot are entered again, as far as there is room.
 for i = 1, held do redis.call('ZADD', KEYS[1], string.format('%.6f', now + seconds), name(i)) end

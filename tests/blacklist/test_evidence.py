@@ -61,6 +61,8 @@ def key_of(said: dict[str, str], lists: KnownLists = LISTS) -> tuple[str, str] |
         ({"category": "url-listed", "blocklist": DBL, "resource": "mail.example"},
          ("mail.example", DBL)),
         ({"source": "192.0.2.77"}, None),
+        ({"blocklist": DBL}, ("mail.example", DBL)),  # a list of domains, in the usual words
+        ({"blocklist": DBL, "domain": "asagao.example"}, None),
     ],
 )  # fmt: skip
 def test_a_reply_speaks_of_what_is_ours_or_of_nothing(

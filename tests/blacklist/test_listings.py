@@ -1,5 +1,6 @@
 """Listings on record: one row for both sources, a history of moves, nothing for what is clear."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,6 +95,13 @@ def test_no_answer_is_noted_and_moves_nothing(now: datetime) -> None:
     listings.observe([listed()], now=later)
     row.refresh_from_db()
     assert (row.answered_at, row.unanswered_why) == (later, "")
+
+
+def test_the_codes_say_how_grave_it_is_and_silence_does_not(now: datetime) -> None:
+    minor = replace(listed("127.0.0.10"), impact=Impact.MAJOR)
+    listings.observe([heard(now), minor], now=now)
+    listings.observe([seen(Answer.CLEAN), seen(), heard(now)], now=now)
+    assert Listing.objects.get().impact == "major"
 
 
 def test_a_new_episode_begins_with_a_clean_sheet(now: datetime) -> None:

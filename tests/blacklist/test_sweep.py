@@ -13,8 +13,14 @@ from blacklist.models import ListSweep
 from blacklist.resources import Resource, Role
 from blacklist.sweep import Rota, answered_at, last_turn
 from blacklist.sweep_store import Progress
-from blacklist.watch_results import Answered, from_list, gone_on, worth_writing
-from wire.dnsbl import Clean, Kind, Listed, Refused, Rule, Trouble, Unknown, target
+from blacklist.watch_results import (
+    Answered,
+    from_list,
+    gone_on,
+    is_out_of_use,
+    worth_writing,
+)
+from wire.dnsbl import Clean, Health, Kind, Listed, Refused, Rule, Trouble, Unknown, target
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 STEP = timedelta(seconds=4)
@@ -68,21 +74,46 @@ def answers(result: object, *who: Resource) -> list[Answered]:
     return [Answered(LIST, one, result) for one in who]  # type: ignore[arg-type]
 
 
+def go_on(
+    before: Progress, said: list[Answered], *, until: datetime = NOW, is_silent: bool = False
+) -> Progress:
+    return gone_on(LIST, before, said, is_silent=is_silent, until=until, now=NOW)
+
+
+HEALTHY, OUT = (Health(trouble, "", True, 0, 0) for trouble in (None, Trouble.no_answer))
+
+
+@pytest.mark.parametrize(
+    ("health", "expected"),
+    [
+        ({("", "a"): HEALTHY, ("bl.example", "a"): OUT}, True),
+        ({("", "a"): OUT}, True),
+        ({("", "a"): HEALTHY, ("bl.example", "a"): HEALTHY}, False),
+        ({("", "a"): OUT, ("", "b"): HEALTHY, ("bl.example", "b"): HEALTHY}, False),
+        ({("", "a"): HEALTHY, ("other.example", "a"): OUT}, False),
+    ],
+)
+def test_a_list_is_out_of_use_when_no_resolver_has_it_proved(
+    health: dict[tuple[str, str], Health], expected: bool
+) -> None:
+    assert is_out_of_use(LIST, health) is expected
+
+
 def test_a_silent_list_stays_where_it_is_and_says_since_when() -> None:
     before = Progress(swept_until=NOW)
     silent = answers(Refused("bl.example refuses"), *IPS)
-    after = gone_on(LIST, before, silent, until=NOW + STEP, now=NOW)
+    after = go_on(before, silent, is_silent=True)
     assert (after.swept_until, after.trouble, after.trouble_since) == (NOW, "refused", NOW)
-    later = gone_on(LIST, after, silent, until=NOW + STEP, now=NOW + STEP)
+    later = go_on(after, silent, is_silent=True)
     assert later.trouble_since == NOW
-    back = gone_on(LIST, later, answers(Clean(), *IPS), until=NOW + STEP, now=NOW + STEP)
+    back = go_on(later, answers(Clean(), *IPS), until=NOW + STEP)
     assert (back.swept_until, back.trouble, back.why) == (NOW + STEP, "", "")
 
 
 def test_who_got_no_answer_keeps_the_time_of_the_last_one() -> None:
     lost = answers(Unknown(Trouble.no_answer, "time-out"), ONE)
     found = answers(Clean(), *IPS[1:])
-    after = gone_on(LIST, Progress(NOW), lost + found, until=NOW + CADENCE, now=NOW)
+    after = go_on(Progress(NOW), lost + found, until=NOW + CADENCE)
     last = last_turn(LIST, ONE.text, before=NOW)
     told = answered_at(LIST, ONE.text, swept_until=NOW + CADENCE, unanswered=after.unanswered)
     assert told == last <= NOW
@@ -90,13 +121,13 @@ def test_who_got_no_answer_keeps_the_time_of_the_last_one() -> None:
     other = answered_at(LIST, "192.0.2.9", swept_until=NOW + CADENCE, unanswered={})
     assert other is not None
     assert NOW < other <= NOW + CADENCE
-    healed = gone_on(LIST, after, answers(Clean(), ONE), until=NOW + 2 * CADENCE, now=NOW)
+    healed = go_on(after, answers(Clean(), ONE), until=NOW + 2 * CADENCE)
     assert healed.unanswered == {}
 
 
 def test_who_never_got_an_answer_is_not_said_to_have_had_one() -> None:
     lost = answers(Unknown(Trouble.no_answer, "time-out"), ONE)
-    after = gone_on(LIST, Progress(), lost + answers(Clean(), IPS[1]), until=NOW, now=NOW)
+    after = go_on(Progress(), lost + answers(Clean(), IPS[1]))
     assert answered_at(LIST, ONE.text, swept_until=NOW, unanswered=after.unanswered) is None
 
 

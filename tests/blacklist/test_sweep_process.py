@@ -101,11 +101,29 @@ def test_a_resolver_outside_is_refused_with_its_name(
         call_command("watch", stdout=io.StringIO())
 
 
-def test_resolvers_are_those_of_the_settings_or_of_the_system(settings: Any) -> None:
-    settings.DNS_SERVERS = [("127.0.0.1", 5300)]
-    assert watch_process.resolvers() == [("127.0.0.1", 5300)]
-    settings.DNS_SERVERS = []
-    assert all(port == 53 for _host, port in watch_process.resolvers())
+def test_a_resolver_for_everybody_is_warned_about(settings: Any, caplog: Any) -> None:
+    settings.DNS_SERVERS, settings.LOOPBACK_ONLY = [("8.8.8.8", 53), ("127.0.0.1", 53)], False
+    watch_process.require_resolvers()
+    (words,) = caplog.messages
+    assert "refuse 8.8.8.8, a resolver that Google Public DNS runs for everybody" in words
+
+
+def test_what_breaks_the_watch_does_not_end_it(
+    transactional_db: None, valkey: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    stop, begun = asyncio.Event(), []
+
+    def begin() -> None:
+        begun.append(True)
+        if len(begun) == 2:
+            stop.set()
+        else:
+            raise ValueError("something unforeseen")
+
+    monkeypatch.setattr(watch_process, "STAND_BY_SECONDS", 0.01)
+    asyncio.run(watch_process.run(stop=stop, ready=begin))
+    assert len(begun) == 2
+    assert "The watch broke off; it begins anew." in caplog.text
 
 
 def test_operators_hear_of_a_list_out_of_use_and_of_its_return(caplog: Any) -> None:

@@ -162,5 +162,5 @@ def test_a_hostile_reply_is_stored_and_the_other_deliveries_go_on(
     states = dict(Delivery.objects.values_list("address", "state"))
     assert states == {"a@noisy.example": "refused", "b@au-like.example": "accepted"}
     attempt = Attempt.objects.get(address="a@noisy.example")
-    assert (attempt.code, attempt.enhanced, attempt.category) == (550, "5.1.1", "unknown-user")
+    assert (attempt.code, attempt.enhanced, attempt.category) == (550, "5.1.1", "unclassified")
     assert "\x00" not in attempt.conversation + attempt.text

@@ -154,7 +154,6 @@ def test_after_a_lost_valkey_holders_enter_themselves_again_before_others_are_le
     assert connections.take(name="1:r", most=3).count == 2
 
 
-
 def window(
     limit: int, used: int = 0, *, name: str = "hour:1", books: list[int] | None = None
 ) -> Window:

@@ -40,7 +40,7 @@ def password(directory: Path) -> str:
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(9))
+            file.write(secrets.token_hex(8))
     return path.read_text(encoding="ascii").strip()
 
 

@@ -36,8 +36,9 @@ class ReportFilter(forms.Form):
 @require_safe
 @operators_only
 def report_list(request: HttpRequest) -> HttpResponse:
-    """Newest first; without a filter those that nobody has been able to match."""
-    form = ReportFilter(request.GET or {"state": ReportState.UNMATCHED})
+    """Newest first; without a filter those that could not be matched, if there are any."""
+    has_unmatched = Report.objects.filter(state=ReportState.UNMATCHED).exists()
+    form = ReportFilter(request.GET or {"state": ReportState.UNMATCHED if has_unmatched else ""})
     values = form.cleaned_data if form.is_valid() else {}
     found = reports_found.listed(
         state=values.get("state", ""), kind=values.get("kind", ""), recipient=values.get("q", "")

@@ -47,6 +47,15 @@ def get_customer_or_404(person: Person, customer_id: int) -> Customer:
     return get_object_or_404(customers_of(person), pk=customer_id)
 
 
+def get_owner_or_404(person: Person, customer_id: int | None) -> Customer | None:
+    """The same for whose a thing is; what is nobody's (None) is the operators'."""
+    if customer_id is not None:
+        return get_customer_or_404(person, customer_id)
+    if not person.is_operator:
+        raise Http404
+    return None
+
+
 def can_edit(person: Person, customer: Customer) -> bool:
     """Whether forms are shown and posts are taken."""
     if person.can_operate:

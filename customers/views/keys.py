@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from customers import keys
-from customers.access import get_customer_or_404, members_only, person_of
+from customers.access import get_owner_or_404, members_only, person_of
 from customers.key_forms import KeyForm
 from customers.models import ApiKey, Customer, Person
 
@@ -25,7 +25,7 @@ STATE_WORDS = {
 @require_safe
 @members_only
 def key_list(request: HttpRequest, customer_id: int | None = None) -> HttpResponse:
-    return _page(request, _customer(person_of(request), customer_id))
+    return _page(request, get_owner_or_404(person_of(request), customer_id))
 
 
 @require_POST
@@ -54,18 +54,9 @@ def key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     return redirect("key_list", customer.pk) if customer else redirect("key_list_operators")
 
 
-def _customer(person: Person, customer_id: int | None) -> Customer | None:
-    """Raises Http404 for what this person may not see; keys of operators are the operators'."""
-    if customer_id is not None:
-        return get_customer_or_404(person, customer_id)
-    if not person.is_operator:
-        raise Http404
-    return None
-
-
 def _manageable(person: Person, customer_id: int | None) -> Customer | None:
     """The same for changes; raises PermissionDenied for those who may only look."""
-    customer = _customer(person, customer_id)
+    customer = get_owner_or_404(person, customer_id)
     if not keys.may_manage(person, customer):
         raise PermissionDenied
     return customer

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from customers import suppression_files, suppressions
 from customers.access import (
     can_edit,
-    get_customer_or_404,
+    get_owner_or_404,
     members_only,
     person_of,
     require_edit,
@@ -45,7 +45,7 @@ _ADDED = {
 @require_safe
 @members_only
 def suppression_list(request: HttpRequest, customer_id: int | None = None) -> HttpResponse:
-    return _page(request, _customer(person_of(request), customer_id))
+    return _page(request, get_owner_or_404(person_of(request), customer_id))
 
 
 @require_POST
@@ -112,7 +112,7 @@ def suppression_export(
     request: HttpRequest, customer_id: int | None = None
 ) -> StreamingHttpResponse:
     """The rows that the filter shows, all of them."""
-    customer = _customer(person_of(request), customer_id)
+    customer = get_owner_or_404(person_of(request), customer_id)
     rows = _rows(customer, SuppressionFilter(request.GET)).order_by("key", "id")
     response = StreamingHttpResponse(
         suppression_files.give_out(rows, to_operator=person_of(request).is_operator),
@@ -142,18 +142,9 @@ def suppression_lift(request: HttpRequest, suppression_id: int) -> HttpResponse:
     return _back(customer)
 
 
-def _customer(person: Person, customer_id: int | None) -> Customer | None:
-    """Raises Http404 for what this person may not see; those of everyone are the operators'."""
-    if customer_id is not None:
-        return get_customer_or_404(person, customer_id)
-    if not person.is_operator:
-        raise Http404
-    return None
-
-
 def _changeable(person: Person, customer_id: int | None) -> Customer | None:
     """The same for changes; raises PermissionDenied for those who may only look."""
-    customer = _customer(person, customer_id)
+    customer = get_owner_or_404(person, customer_id)
     if customer is not None:
         require_edit(person, customer)
     elif not person.can_operate:

@@ -48,11 +48,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # Queues by kind of waiting: tasks that wait for receivers do not stand before the others.
 app.conf.task_routes = {
     "delivery.tasks.send": {"queue": "dispatch"},
-    "blacklist.tasks_health.check_setup": {"queue": "long"},
+    "blacklist.tasks.check_setup": {"queue": "long"},
     "customers.tasks.run_import": {"queue": "long"},  # see also delivery.mailings.LONG_QUEUE
 }
 app.autodiscover_tasks()
-app.autodiscover_tasks(["blacklist"], related_name="tasks_health")
 
 
 @worker_ready.connect

@@ -28,7 +28,7 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     # They hold for a day; an hour more does no harm.
     "forget kept answers": {"task": "customers.tasks.forget_answers", "schedule": 3600.0},
     # Each record is looked at once a day, those of a new domain soon.
-    "check the set-up": {"task": "blacklist.tasks_health.check_setup_daily", "schedule": 60.0},
+    "check the set-up": {"task": "blacklist.tasks.check_setup_daily", "schedule": 60.0},
     # Made a week ahead, so a day's outage of beat costs nothing.
     "keep partitions": {"task": "delivery.tasks.keep_partitions", "schedule": 3600.0},
 }

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from blacklist import health, health_figures
 from blacklist.models import SetupRun
-from blacklist.tasks_health import check_setup
+from blacklist.tasks import check_setup
 from customers.access import operating_only, operators_only, person_of
 from delivery.models import SendingDomain
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
-from blacklist import health, health_figures, tasks_health
+from blacklist import health, health_figures, tasks
 from blacklist.health_difference import Part, pieces
 from blacklist.health_words import SENTENCES, sentence
 from blacklist.models import SetupCheck, SetupKind, SetupRun
@@ -189,14 +189,12 @@ def test_the_daily_task_begins_a_run_and_the_other_carries_it_out(
 ):
     dns()
     asked = []
-    monkeypatch.setattr(
-        tasks_health.check_setup, "delay_on_commit", lambda **ids: asked.append(ids)
-    )
-    tasks_health.check_setup_daily()
-    tasks_health.check_setup_daily()
+    monkeypatch.setattr(tasks.check_setup, "delay_on_commit", lambda **ids: asked.append(ids))
+    tasks.check_setup_daily()
+    tasks.check_setup_daily()
     run = SetupRun.objects.get()
     assert asked == [{"run_id": run.pk}]
-    tasks_health.check_setup(run_id=run.pk)
+    tasks.check_setup(run_id=run.pk)
     assert SetupCheck.objects.count() == 11
 
 

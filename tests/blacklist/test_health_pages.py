@@ -4,7 +4,7 @@ import pytest
 
 from blacklist import health
 from blacklist.models import SetupCheck, SetupRun
-from blacklist.tasks_health import check_setup
+from blacklist.tasks import check_setup
 from tests.delivery.test_pages_mailings import words
 from tests.support.platform import make_pool
 

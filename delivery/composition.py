@@ -57,7 +57,7 @@ class Composer:
             values={**recipient.fields, "email": to.text, "unsubscribe_url": link},
             message_id=message_id(recipient.delivery_id, self.sender_domain),
             date=recipient.queued_at,
-            headers=_list_headers(token, recipient.leave_by) if self.is_bulk else (),
+            headers=_list_headers(link, token, recipient.leave_by) if self.is_bulk else (),
         )
         signatures = b"".join(signer.sign(rendered.data, now=now) for signer in signers)
         return signatures + rendered.data
@@ -97,7 +97,7 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
-def _list_headers(token: str, leave_by: str) -> tuple[tuple[str, str], ...]:
+def _list_headers(link: str, token: str, leave_by: str) -> tuple[tuple[str, str], ...]:
     """One-click unsubscribe (RFC 8058); by mail for programs that know no other way (RFC 2369).
 
     A program takes the first way that it knows (RFC 2369 section 2). The subject of the mail has
@@ -105,7 +105,7 @@ def _list_headers(token: str, leave_by: str) -> tuple[tuple[str, str], ...]:
     """
     mailed = f", <mailto:{leave_by}?subject=unsubscribe%20{token}>" if leave_by else ""
     return (
-        ("List-Unsubscribe", f"<{unsubscribes.link(token)}>{mailed}"),
+        ("List-Unsubscribe", f"<{link}>{mailed}"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )
 

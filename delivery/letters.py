@@ -41,7 +41,8 @@ def _builder(
         signers = known.signers(pool_id)
     except Exception as error:  # noqa: BLE001 - one bad mailing must not take the lane's others down
         return _failing(item, error)
-    leave_by = composition.unsubscribe_address(item.id, known.pool(pool_id).domain)
+    domain = known.pool(pool_id).domain
+    leave_by = composition.unsubscribe_address(item.id, domain) if composer.is_bulk else ""
     recipient = composition.Recipient(item.id, item.address, item.fields, item.queued_at, leave_by)
 
     def build() -> bytes:

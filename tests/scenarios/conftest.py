@@ -9,7 +9,9 @@ from django.utils import timezone
 from sandbox.internet import Sandbox
 
 if TYPE_CHECKING:  # settings are not there yet when pytest loads this file
+    from customers.models import Customer
     from delivery.engine import Engine
+    from delivery.models import Pool
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,21 @@ def engine(box: Sandbox, valkey: Any, transactional_db: None) -> "Iterator[Engin
     made = Engine()
     yield made
     made.close()
+
+
+@pytest.fixture
+def pool(transactional_db: None) -> "Pool":
+    """Of one IP; a story that needs another one makes its own."""
+    from tests.support.platform import make_pool
+
+    return make_pool("A", "127.0.10.1")
+
+
+@pytest.fixture
+def customer(pool: "Pool") -> "Customer":
+    from tests.support.platform import make_customer
+
+    return make_customer("Asagao", pool)
 
 
 @pytest.fixture

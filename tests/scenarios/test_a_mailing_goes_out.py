@@ -16,7 +16,7 @@ from delivery import composition
 from delivery.models import Attempt, Delivery, DkimKey, Pool
 from sandbox import store
 from sandbox.internet import Sandbox
-from tests.support.platform import DRAFT, make_customer, make_list, make_mailing, make_pool
+from tests.support.platform import DRAFT, make_list, make_mailing, make_pool
 
 Work = Callable[[], int]
 
@@ -24,11 +24,6 @@ Work = Callable[[], int]
 @pytest.fixture
 def pool(transactional_db: None) -> Pool:
     return make_pool("A", "127.0.10.1", "127.0.10.2", signed=True)
-
-
-@pytest.fixture
-def customer(pool: Pool) -> Customer:
-    return make_customer("Asagao", pool)
 
 
 def stored(box: Sandbox, mailing_id: int) -> dict[str, store.Stored]:

@@ -25,27 +25,15 @@ from sandbox.internet import Sandbox
 from tests.support.lanes import carry
 from tests.support.platform import (
     DRAFT,
-    make_customer,
     make_ip,
     make_list,
     make_mailing,
-    make_pool,
 )
 from wire.letters import Letter
 from wire.outcomes import Conversation, Outcome, Phase, Verdict
 
 Work = Callable[[], int]
 TRANSACTIONAL = {"kind": "transactional"}
-
-
-@pytest.fixture
-def pool(transactional_db: None) -> Pool:
-    return make_pool("A", "127.0.10.1")
-
-
-@pytest.fixture
-def customer(pool: Pool) -> Customer:
-    return make_customer("Asagao", pool)
 
 
 def send(customer: Customer, addresses: Sequence[str], **draft: Any) -> Mailing:

@@ -14,7 +14,7 @@ from delivery.models import Attempt, Delivery, Pool
 from delivery.routing import Ip
 from sandbox.certificates import FILE
 from sandbox.internet import Sandbox
-from tests.support.platform import make_customer, make_list, make_mailing, make_pool
+from tests.support.platform import make_list, make_mailing
 from wire.security import Contexts
 
 Work = Callable[[], int]
@@ -26,16 +26,6 @@ def box(box: Sandbox, settings: Any) -> Sandbox:
     settings.STS_PORT = box.port
     settings.TLS_AUTHORITIES = str(box.directory / FILE)
     return box
-
-
-@pytest.fixture
-def pool(transactional_db: None) -> Pool:
-    return make_pool("A", "127.0.10.1")
-
-
-@pytest.fixture
-def customer(pool: Pool) -> Customer:
-    return make_customer("Asagao", pool)
 
 
 def sent(customer: Customer, work: Work, *addresses: str) -> Attempt:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.utils import timezone
 
 from compliance import standings
@@ -17,7 +16,6 @@ from delivery.models import Attempt, Delivery, Mailing, Pool, Relay
 from sandbox.internet import Sandbox
 from tests.support.platform import (
     DRAFT,
-    make_customer,
     make_ip,
     make_ladder,
     make_list,
@@ -26,16 +24,6 @@ from tests.support.platform import (
 )
 
 Work = Callable[[], int]
-
-
-@pytest.fixture
-def pool(transactional_db: None) -> Pool:
-    return make_pool("A", "127.0.10.1")
-
-
-@pytest.fixture
-def customer(pool: Pool) -> Customer:
-    return make_customer("Asagao", pool)
 
 
 def send_one(customer: Customer, address: str, **draft: Any) -> Mailing:

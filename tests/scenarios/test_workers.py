@@ -61,11 +61,6 @@ def pool(transactional_db: None) -> Pool:
     return make_pool("A", "127.0.10.1", "127.0.10.2", "127.0.10.3")
 
 
-@pytest.fixture
-def customer(pool: Pool) -> Customer:
-    return make_customer("Asagao", pool)
-
-
 def make_crowd(customer: Customer, count: int, domain: str = "corporate.example") -> Mailing:
     addresses = [f"user{number}@{domain}" for number in range(count)]
     people = make_list(customer, addresses, attributes={"name": "花子"})

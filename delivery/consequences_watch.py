@@ -1,14 +1,18 @@
 """Watching customers' rates: counts are gathered here, judged and acted on by compliance."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
+
+from django.db import transaction
 
 from compliance import threshold_findings, thresholds
-from compliance.models import Measure
+from compliance.models import Finding, Measure
 from compliance.thresholds import Figures
+from customers import audit
 from customers.models import Customer
-from delivery import consequences_table, counters, live
+from delivery import announcements, consequences_table, counters
 from delivery.consequences_events import COMPLAINT
 from delivery.counters import Sum
 from delivery.states import DeliveryState
@@ -22,6 +26,11 @@ DEAD = frozenset(
     for category, row in consequences_table.TABLE.items()
     if row.reason is not None and row.lasts is None and category != COMPLAINT
 )
+_DECISIONS: Mapping[str, Callable[..., bool | None]] = {
+    "apply": threshold_findings.apply,
+    "dismiss": threshold_findings.dismiss,
+    "reverse": threshold_findings.reverse,
+}
 _DIMENSIONS = ("customer", "category", "blamed", "state")
 
 
@@ -53,11 +62,30 @@ def watch(*, now: datetime) -> int:
             limits = table[who][measure]
             if thresholds.judge(found, limits) is None and (who, measure) not in under_way:
                 continue
-            moved += threshold_findings.note(
-                customer=customers[who], measure=measure, figures=found, limits=limits, now=now
+            moved += _announced(
+                partial(
+                    threshold_findings.note,
+                    customer=customers[who],
+                    measure=measure,
+                    figures=found,
+                    limits=limits,
+                    now=now,
+                )
             )
+    return moved
+
+
+def decide(decision: str, *, finding: Finding, why: str, by: audit.Actor, now: datetime) -> None:
+    """A person's `apply`, `dismiss` or `reverse`. Raises threshold_findings.NotDecidable."""
+    _announced(partial(_DECISIONS[decision], finding=finding, why=why, by=by, now=now))
+
+
+@transaction.atomic
+def _announced(change: Callable[[], bool | None]) -> bool:
+    """Make a change that may move a standing; if it did, workers hear of it."""
+    moved = bool(change())
     if moved:
-        live.announce()
+        announcements.make()
     return moved
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 
 from customers import audit
-from delivery import live, verdict_heard, verdicts
+from delivery import announcements, verdict_heard, verdicts
 from delivery.models import OwnRule
 from delivery.models.delivery import AttemptVerdict
 from delivery.verdict_heard import Heard
@@ -103,7 +103,7 @@ def adopt(
     if faults and not despite_conflicts:
         raise Conflicts(faults)  # and takes the row back
     _audit(row, "rule.add", by, now, why)
-    transaction.on_commit(live.announce)
+    announcements.make()
     return row
 
 
@@ -122,7 +122,7 @@ def withdraw(*, rule: OwnRule, why: str, by: audit.Actor, now: datetime) -> bool
     changed = OwnRule.objects.filter(pk=rule.pk, withdrawn_at=None).update(withdrawn_at=now)
     if changed:
         _audit(rule, "rule.withdraw", by, now, why)
-        transaction.on_commit(live.announce)
+        announcements.make()
     return bool(changed)
 
 

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from customers.access import operating_only, operators_only, person_of
 from customers.models import AuditEntry
 from delivery import destinations, facts, limits, slowdowns, warmup, windows
-from delivery.forms import ReasonForm
 from delivery.limit_forms import LimitsForm, WarmUpForm
 from delivery.models import Destination, SendingIp, SlowDown
+from delivery.views.reasons import reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def destination_limits(request: HttpRequest, destination_id: int) -> HttpRespons
 def slow_down_lift(request: HttpRequest, slow_down_id: int) -> HttpResponse:
     """The whole limits again, at once."""
     found = get_object_or_404(SlowDown.objects.select_related("ip"), pk=slow_down_id)
-    if why := _reason(request):
+    if why := reason_of(request):
         slowdowns.lift(slow_down=found, why=why, by=person_of(request), now=timezone.now())
     return redirect("destination_list")
 
@@ -105,7 +105,7 @@ def warm_up_begin(request: HttpRequest) -> HttpResponse:
 def warm_up_end(request: HttpRequest, ip_id: int) -> HttpResponse:
     """Warm from now on."""
     found = get_object_or_404(SendingIp, pk=ip_id)
-    if why := _reason(request):
+    if why := reason_of(request):
         warmup.end(ip=found, why=why, by=person_of(request), now=timezone.now())
     return redirect("destination_list")
 
@@ -130,12 +130,3 @@ def _slow_line(row: SlowDown, groups: dict[str, Destination], now: datetime) -> 
     rate = now_allowed.rate.per_second
     rate = None if rate is None else round(rate, 1 if rate >= 1 else 3)
     return SlowLine(row, group.name, percent, now_allowed.connections, rate, slowed.until)
-
-
-def _reason(request: HttpRequest) -> str:
-    """What was given, or "" after telling that it is needed."""
-    form = ReasonForm(request.POST)
-    if form.is_valid():
-        return str(form.cleaned_data["why"])
-    messages.error(request, _("Nothing was changed: give a reason of at most 300 characters."))
-    return ""

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib import messages
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from customers.access import operating_only, operators_only, person_of
@@ -18,6 +16,7 @@ from customers.models import AuditEntry
 from delivery import figures, pools, tls_setup
 from delivery.forms import ReasonForm
 from delivery.models import DkimKey, IpState, Pool, PoolFallback, PoolState, SendingIp
+from delivery.views.reasons import reason_of
 from wire import dkim
 
 
@@ -79,7 +78,7 @@ def pool(request: HttpRequest, pool_id: int) -> HttpResponse:
 def pool_state(request: HttpRequest, pool_id: int, state: str) -> HttpResponse:
     """Freeze or reopen."""
     found = get_object_or_404(Pool, pk=pool_id)
-    if why := _reason(request):
+    if why := reason_of(request):
         pools.set_state(
             pool=found, to=PoolState(state), why=why, by=person_of(request), now=timezone.now()
         )
@@ -91,20 +90,11 @@ def pool_state(request: HttpRequest, pool_id: int, state: str) -> HttpResponse:
 def ip_state(request: HttpRequest, pool_id: int, ip_id: int, state: str) -> HttpResponse:
     """Rest or activate."""
     found = get_object_or_404(SendingIp, pk=ip_id, pool_id=pool_id)
-    if why := _reason(request):
+    if why := reason_of(request):
         pools.set_ip_state(
             ip=found, to=IpState(state), why=why, by=person_of(request), now=timezone.now()
         )
     return redirect("pool", pool_id)
-
-
-def _reason(request: HttpRequest) -> str:
-    """What was given, or "" after telling that it is needed."""
-    form = ReasonForm(request.POST)
-    if form.is_valid():
-        return str(form.cleaned_data["why"])
-    messages.error(request, _("Nothing was changed: give a reason of at most 300 characters."))
-    return ""
 
 
 def _ip_lines(ips: list[SendingIp], now: datetime) -> list[IpLine]:

@@ -17,10 +17,10 @@ from delivery import consequences_policy, verdict_heard, verdict_inbox, verdict_
 from delivery.consequence_forms import FiguresForm, RuleForm
 from delivery.consequences_policy import Figures
 from delivery.consequences_table import TABLE, Consequence
-from delivery.forms import ReasonForm
 from delivery.models import Attempt, OwnRule, Report
 from delivery.verdict_heard import Heard
 from delivery.verdict_rules import Trial
+from delivery.views.reasons import reason_of
 from wire import replies
 from wire.verdicts import BLAMED, OWN_REASONS, Party
 
@@ -131,7 +131,7 @@ def _rule_page(
 @operating_only
 def rule_withdraw(request: HttpRequest, rule_id: int) -> HttpResponse:
     found = get_object_or_404(OwnRule, pk=rule_id)
-    if why := _reason(request):
+    if why := reason_of(request):
         verdict_rules.withdraw(rule=found, why=why, by=person_of(request), now=timezone.now())
     return redirect("reply_inbox")
 
@@ -176,12 +176,3 @@ def _row(name: str, row: Consequence, person: Person, wrong: FiguresForm | None)
     form = wrong or FiguresForm(initial=asdict(figures), prefix=name) if may_change else None
     blamed = BLAMED.get(name) or OWN_REASONS.get(name, Party.sender)
     return Row(name, str(blamed), row, figures, row != TABLE[name], form)
-
-
-def _reason(request: HttpRequest) -> str:
-    """What was given, or "" after telling that it is needed."""
-    form = ReasonForm(request.POST)
-    if form.is_valid():
-        return str(form.cleaned_data["why"])
-    messages.error(request, _("Nothing was changed: give a reason of at most 300 characters."))
-    return ""

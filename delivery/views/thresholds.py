@@ -14,9 +14,9 @@ from compliance import threshold_findings, thresholds
 from compliance.models import Finding, FindingState, Measure, Threshold
 from compliance.thresholds import Limits
 from customers.access import operating_only, operators_only, person_of
-from delivery import live
+from delivery import consequences_watch
 from delivery.consequence_forms import ThresholdForm
-from delivery.forms import ReasonForm
+from delivery.views.reasons import reason_of
 
 SHOWN: Final = 50
 
@@ -60,23 +60,13 @@ def threshold_change(request: HttpRequest, measure: Measure) -> HttpResponse:
 def finding_decide(request: HttpRequest, finding_id: int, decision: str) -> HttpResponse:
     """Apply what was proposed, dismiss it, or take back what was applied."""
     found = get_object_or_404(Finding, pk=finding_id)
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, _("Nothing was changed: give a reason of at most 300 characters."))
-        return redirect("threshold_list")
-    verbs = {
-        "apply": threshold_findings.apply,
-        "dismiss": threshold_findings.dismiss,
-        "reverse": threshold_findings.reverse,
-    }
-    why, person = form.cleaned_data["why"], person_of(request)
-    try:
-        moved = verbs[decision](finding=found, why=why, by=person, now=timezone.now())
-    except threshold_findings.NotDecidable:
-        messages.error(request, _("Nothing was changed: others have decided since."))
-    else:
-        if moved:
-            live.announce()
+    if why := reason_of(request):
+        try:
+            consequences_watch.decide(
+                decision, finding=found, why=why, by=person_of(request), now=timezone.now()
+            )
+        except threshold_findings.NotDecidable:
+            messages.error(request, _("Nothing was changed: others have decided since."))
     return redirect("threshold_list")
 
 

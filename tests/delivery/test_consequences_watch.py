@@ -1,6 +1,7 @@
 """Customers' rates are gathered from the counts, and move standings."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -9,7 +10,7 @@ from compliance import standings, threshold_findings, thresholds
 from compliance.models import Finding, Measure
 from compliance.thresholds import Limits
 from customers.models import Customer
-from delivery import consequences_watch, live
+from delivery import announcements, consequences_watch, live
 from delivery.counters import Sum
 from delivery.models import Tally
 from tests.support.platform import make_customer
@@ -47,13 +48,16 @@ def test_only_dead_addresses_that_are_the_recipients_fault_are_unknown_users() -
     assert (complaints.bad, complaints.total) == (3, 700)
 
 
-def test_a_customer_with_many_unknown_users_is_quarantined_and_workers_hear_of_it() -> None:
+def test_a_customer_with_many_unknown_users_is_quarantined_and_workers_hear_of_it(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
     bad, good = make_customer("Bad"), make_customer("Good")
     for customer, unknown in ((bad, 200), (good, 10)):
         count(customer, 1000, "accepted", "accepted", "unknown")
         count(customer, unknown, "unknown-user", "refused")
     before = live.epoch()
-    assert watch() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        assert watch() == 1
     assert standings.current() == {bad.pk: "quarantined"}
     assert live.epoch() != before
     assert watch() == 0
@@ -101,3 +105,16 @@ def test_a_warning_ends_when_the_rate_falls() -> None:
     count(customer, 1000, "accepted", "accepted", "unknown")
     watch()
     assert Finding.objects.get().state == "over"
+
+
+def test_a_moved_standing_is_noted_until_workers_have_heard_of_it(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    bad = make_customer("Bad")
+    count(bad, 1000, "accepted", "accepted", "unknown")
+    count(bad, 200, "unknown-user", "refused")
+    with django_capture_on_commit_callbacks():  # the process dies at the commit
+        assert watch() == 1
+    before = live.epoch()
+    assert announcements.catch_up() == 1
+    assert live.epoch() != before
